@@ -1,0 +1,43 @@
+import type { JsonObject } from './json.ts';
+import type { AgentFacts, Credential, EntityRef, Principal, Run } from './principal.ts';
+
+/** One thing that an exchange asks for. All accesses of an exchange must be permitted. */
+export type Access = {
+  /** Cedar action id: `tool.call`, `resource.read`, `prompt.get`, `sampling.create` … */
+  action: string;
+  resource: EntityRef;
+  /** The arguments as they arrived, parsed; policy maps them by the registered schema of `resource`. */
+  args: JsonObject;
+};
+
+/** All that policy may look at. Facts come from identity and the run, never from what a request says of itself. */
+export type DecisionRequest = {
+  principal: Principal;
+  agent: AgentFacts;
+  credential: Credential;
+  run: Run;
+  protocol: string;
+  access: Access;
+};
+
+/** A condition put on a permit: `@mask("email, phone")` is `{name: 'mask', value: 'email, phone', policy}`. */
+export type Obligation = { name: string; value: string; policy: string };
+
+/** What a determining policy says of itself. `public` may cross the wire, `reason` may not. */
+export type PolicyNote = { id: string; reason: string; public: string | undefined };
+
+export type Decision = {
+  effect: 'permit' | 'deny' | 'hold';
+  /** Ids of the policies that determined it; for an implicit deny, `default-deny` alone. */
+  policies: readonly string[];
+  notes: readonly PolicyNote[];
+  /** Policies in scope that failed to evaluate, with the error. */
+  errors: readonly { policy: string; message: string }[];
+  obligations: readonly Obligation[];
+  /** Public sentences of permits in scope that were not satisfied: what would be allowed instead. */
+  hints: readonly string[];
+  /** Outcomes of `@shadow` policies, recorded and never enforced. */
+  shadow: readonly { policy: string; satisfied: boolean }[];
+  /** Digest of the policy set that decided. */
+  set: string;
+};

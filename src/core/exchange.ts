@@ -1,0 +1,60 @@
+import type { Access } from './decision.ts';
+import type { JsonValue } from './json.ts';
+
+/** The columns of the pipeline's table. */
+export const PROTOCOLS = ['mcp', 'llm', 'postgres'] as const;
+export type ProtocolName = (typeof PROTOCOLS)[number];
+
+/** What arrived with a request and is known before anything of it is trusted. */
+export type Presented = {
+  /** Peer address; the source prefix of rate limits and flood receipts comes from it. */
+  address: string;
+  /** `Host` and `Origin` as they arrived. */
+  host: string | undefined;
+  origin: string | undefined;
+  /** `Authorization` as it arrived, and every `DPoP` header (more than one is refused). */
+  authorization: string | undefined;
+  proofs: readonly string[];
+  /** Method and path as routed; `htu` is built from the configured public address and this path. */
+  method: string;
+  path: string;
+  /** Bytes announced by the request, to refuse before reading. */
+  bytes_announced: number;
+};
+
+/**
+ * What a protocol understood of one request. `effect` says what a caller may rely on: the final frame of a `write` waits
+ * until its outcome is durable. A `discover` exchange asks what there is; its answer is filtered, not decided.
+ */
+export type Intent = {
+  effect: 'read' | 'write' | 'discover';
+  /** The protocol's own name for it: `tools/call`. */
+  operation: string;
+  /** At least one. All must be permitted. */
+  accesses: readonly Access[];
+  /** SHA-256 of the bytes as received, and their count. */
+  received_digest: Uint8Array;
+  received_bytes: number;
+  /** Exactly the bytes that go upstream; `undefined` where the gateway answers by itself (lists). */
+  sent: Uint8Array | undefined;
+  /** Opaque id of the upstream as configured, where there is one. */
+  upstream: string | undefined;
+  /** What a person is shown, kept as sealed payload: names, arguments. Never on the wire or in a receipt. */
+  payload: JsonValue;
+};
+
+/** A part of an exchange between its intent and its final answer: progress, a log line, a child's request. */
+export type Frame = { name: string; value: JsonValue; bytes: number };
+
+export type OutcomeKind = 'completed' | 'failed' | 'withheld' | 'cut' | 'cancelled' | 'unknown';
+
+/** What came back. `value` is the protocol's own; `released` what the caller gets. */
+export type Answer = {
+  outcome: OutcomeKind;
+  value: JsonValue;
+  received_bytes: number;
+  /** Frames that passed before it. */
+  frames: number;
+  /** For the operator, where the outcome is not `completed`. */
+  cause?: string;
+};

@@ -1,0 +1,7 @@
+/**
+ * Enforcement: the one place where protocols and controls meet. It runs every exchange through the pipeline's table, cuts
+ * what is in flight, and opens every outgoing connection. Its attacker speaks any protocol fluently and looks for the path
+ * that skips a stage; so there is one path, the runner's, and it ends in a receipt. Rejected: middleware per protocol
+ * (nine copies that drift), hooks that a protocol calls when it remembers to.
+ */
+export type { Attempt, ChildRequest, ChildResult, ForwardIo, Gateway, PassResult, Sink } from './attempt.ts';
