@@ -65,6 +65,16 @@ const CODES = {
   answer_too_large: { http: 502, public: 'The answer is larger than the gateway passes on.' },
   upstream_request_denied: { http: 403, public: 'The server asked for something that policy does not permit.' },
   gateway_stopping: { http: 503, public: 'The gateway is stopping. Try again shortly.' },
+  // people, on the control plane
+  sign_in_required: { http: 401, public: 'Sign in first.' },
+  sign_in_failed: { http: 401, public: 'The name or the password is wrong.' },
+  setup_link_invalid: { http: 401, public: 'This set-up link is unknown, used or too old. Ask for a new one.' },
+  role_missing: { http: 403, public: 'Your roles do not allow this.' },
+  presence_required: { http: 403, public: 'This needs you here: enter a code from your authenticator.' },
+  presence_failed: { http: 403, public: 'This code is wrong, too old or used before.' },
+  request_forged: { http: 403, public: 'This request did not come from the console or the command line.' },
+  input_invalid: { http: 400, public: 'The request does not have the expected form.' },
+  already_exists: { http: 409, public: 'There is one of this name already.' },
 } as const satisfies Record<string, { http: number; public: string }>;
 
 export type RefusalCode = keyof typeof CODES;
