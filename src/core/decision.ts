@@ -1,5 +1,6 @@
 import type { JsonObject } from './json.ts';
 import type { AgentFacts, Credential, EntityRef, Principal, Run } from './principal.ts';
+import type { RefusalCode } from './refusal.ts';
 
 /** One thing that an exchange asks for. All accesses of an exchange must be permitted. */
 export type Access = {
@@ -23,11 +24,21 @@ export type DecisionRequest = {
 /** A condition put on a permit: `@mask("email, phone")` is `{name: 'mask', value: 'email, phone', policy}`. */
 export type Obligation = { name: string; value: string; policy: string };
 
-/** What a determining policy says of itself. `public` may cross the wire, `reason` may not. */
-export type PolicyNote = { id: string; reason: string; public: string | undefined };
+/** What a determining policy says of itself. `public` may cross the wire; `reason` and `at` (`file:line`) may not. */
+export type PolicyNote = { id: string; reason: string; public: string | undefined; at: string };
+
+/** Why it is a deny, as the code that the refusal carries. */
+export type DenialCode = Extract<
+  RefusalCode,
+  'policy_denied' | 'policy_error' | 'argument_unmapped' | 'arguments_invalid'
+>;
 
 export type Decision = {
   effect: 'permit' | 'deny' | 'hold';
+  /** Set exactly where the effect is `deny`. */
+  code: DenialCode | undefined;
+  /** One line for the operator: which policies, where they stand, what failed. Cheap; `explain` says more. */
+  summary: string;
   /** Ids of the policies that determined it; for an implicit deny, `default-deny` alone. */
   policies: readonly string[];
   notes: readonly PolicyNote[];

@@ -1,0 +1,25 @@
+/**
+ * Policy: who may do what, decided by Cedar. Least privilege stands or falls here, so the attacker is whoever can bend a
+ * decision: an agent that shapes an argument so that a rule does not see it, an upstream that changes a tool's schema under
+ * a rule, an error that makes a `forbid` vanish, an edit of a file that widens what is permitted without anybody's word.
+ *
+ * Nothing is permitted unless a policy says so, and a check that fails to run is a refusal. Policies are read by cedar-wasm
+ * (parser, validator, formatter, reference) and run by our own closures, since cedar-wasm costs 120 µs and more for each
+ * decision and grows with the number of policies; a sample of live decisions is compared with it for ever, and one
+ * disagreement switches back to it. Rejected: OPA (a second runtime to compile with), CEL (expressions without a policy
+ * model), generated JavaScript source (`new Function` turns a bug in an escape into code execution).
+ */
+export type {
+  ActiveSet,
+  ClauseValue,
+  Disagreement,
+  Explanation,
+  PolicyEngine,
+  PolicyFile,
+  PolicyListing,
+  PolicyProblem,
+  PolicySets,
+  PolicyStatus,
+  PolicyTrace,
+  Proposal,
+} from './types.ts';
