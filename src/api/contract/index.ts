@@ -1,0 +1,20 @@
+/**
+ * What the control plane offers, said once. Server, client, OpenAPI document, console and the test that walks every
+ * route all read this table; a route that is not in it does not exist. Its attacker looks for the one route where
+ * somebody forgot to ask who is calling: so who may call is a column, not a line of code. It runs in a browser, hence
+ * imports nothing but zod and the vocabulary. Rejected: decorators on handlers (the table is then nowhere to be seen),
+ * a schema language beside the types (two truths).
+ */
+export type { Agent, Stop, Token } from './agents.ts';
+export { STOP_KINDS } from './agents.ts';
+export type { Decision, Exchange, ExchangePage, Filters, LiveEvent, State, Story } from './exchanges.ts';
+export { DECISIONS, filters, liveEvent, STATES } from './exchanges.ts';
+export { CLIENT_HEADER, PRESENCE_HEADER } from './headers.ts';
+export type { Me, PersonEntry } from './people.ts';
+export type { ActiveSet, PolicyText, Proposal } from './policy.ts';
+export type { Problem } from './problem.ts';
+export { problem } from './problem.ts';
+export type { Route } from './route.ts';
+export type { Input, Operation, Output, Parsed } from './routes.ts';
+export { ROUTES } from './routes.ts';
+export type { Fault, Status, Upstream, Waiting } from './status.ts';

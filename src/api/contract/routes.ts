@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { agentRoutes } from './agents.ts';
+import { exchangeRoutes } from './exchanges.ts';
+import { logRoutes } from './log.ts';
+import { peopleRoutes } from './people.ts';
+import { policyRoutes } from './policy.ts';
+import { EVERYONE, get, type Route } from './route.ts';
+import { statusRoutes } from './status.ts';
+
+/** Every route of the control plane. What is not in this table does not answer. */
+export const ROUTES = {
+  ...peopleRoutes,
+  ...statusRoutes,
+  ...exchangeRoutes,
+  ...agentRoutes,
+  ...policyRoutes,
+  ...logRoutes,
+  openapi: get({
+    path: '/api/openapi.json',
+    summary: 'This table as an OpenAPI 3.1 document.',
+    roles: EVERYONE,
+    response: z.record(z.string(), z.json()),
+  }),
+} as const satisfies Record<string, Route>;
+
+export type Operation = keyof typeof ROUTES;
+
+/** What a caller gives, as it is before parsing; parts that take nothing may be left out. */
+export type Input<O extends Operation> = Part<'params', z.input<(typeof ROUTES)[O]['params']>> &
+  Part<'query', z.input<(typeof ROUTES)[O]['query']>> &
+  Part<'body', z.input<(typeof ROUTES)[O]['body']>>;
+
+type Part<Name extends string, Value> = Partial<Value> extends Value ? { [K in Name]?: Value } : { [K in Name]: Value };
+
+export type Output<O extends Operation> = z.output<(typeof ROUTES)[O]['response']>;
+
+/** What a handler gets, parsed. */
+export type Parsed<O extends Operation> = {
+  params: z.output<(typeof ROUTES)[O]['params']>;
+  query: z.output<(typeof ROUTES)[O]['query']>;
+  body: z.output<(typeof ROUTES)[O]['body']>;
+};
