@@ -1,7 +1,13 @@
-import { CLIENT_HEADER } from '../contract/headers.ts';
-import { type Problem, problem } from '../contract/problem.ts';
-import type { Route } from '../contract/route.ts';
-import { type Input, type Operation, type Output, ROUTES } from '../contract/routes.ts';
+import {
+  CLIENT_HEADER,
+  type Input,
+  type Operation,
+  type Output,
+  type Problem,
+  problem,
+  ROUTES,
+  type Route,
+} from '../contract/index.ts';
 import { serverEvents } from './events.ts';
 import type { Transport, TransportAnswer } from './transport.ts';
 
