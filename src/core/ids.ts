@@ -3,7 +3,7 @@ import type { Random } from './clock.ts';
 const ALPHABET = '0123456789abcdefghijklmnopqrstuv';
 
 /** What an id names; the prefix lets a person tell one from another in a message. */
-export type IdKind = 'rcp' | 'run' | 'tok' | 'key' | 'ses' | 'usr' | 'rep' | 'lst';
+export type IdKind = 'rcp' | 'run' | 'tok' | 'key' | 'ses' | 'usr' | 'rep' | 'lst' | 'stp';
 
 /** `<kind>_<26 characters>`: 130 random bits, so that an id says nothing about order, volume or time. */
 export function newId(kind: IdKind, random: Random): string {

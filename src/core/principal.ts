@@ -43,6 +43,8 @@ export type Caller = {
   principal: Principal;
   agent: AgentFacts;
   credential: Credential;
+  /** Opaque id of the token that was presented (its `jti`, or `tok_…`), so that a stop of one token cuts what it began. */
+  token: string;
   /** The run that the credential names; the `load run` stage reads it. */
   run: string;
   proof: ProofClaim | undefined;

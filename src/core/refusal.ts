@@ -27,6 +27,7 @@ const CODES = {
   proof_wrong_token: { http: 401, public: 'The DPoP proof was made for another token.' },
   proof_expired: { http: 401, public: 'The DPoP proof is too old or from the future. Make one per request.' },
   proof_replayed: { http: 401, public: 'The DPoP proof was used before. Make one per request.' },
+  grant_refused: { http: 400, public: 'The token request was refused.' },
   agent_unknown: { http: 401, public: 'The agent is not registered.' },
   stopped: { http: 403, public: 'This agent, run or credential has been stopped by an operator.' },
   // load run
