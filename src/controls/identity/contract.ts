@@ -1,0 +1,190 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock, Random } from '../../core/clock.ts';
+import type { Presented } from '../../core/exchange.ts';
+import type { JsonObject, JsonValue } from '../../core/json.ts';
+import type { Label } from '../../core/label.ts';
+import type { Person, Role } from '../../core/person.ts';
+import type { AgentFacts, Caller, ProofClaim, Run } from '../../core/principal.ts';
+import type { ControlEvent } from '../../core/receipt.ts';
+import type { Refusal, RefusalCode } from '../../core/refusal.ts';
+import type { Secret } from '../../core/secret.ts';
+import type { IdentityKeys } from './identity-keys.ts';
+import type { Database, StateWatch, Transaction } from './seams.ts';
+
+/** What a control receipt says of a change. `before` and `after` are digests; names go into `payload`, which is sealed. */
+export type ControlChange = {
+  event: ControlEvent;
+  /** `person:<id>`, `local` (the control socket), `agent:<id>`, `gateway`. */
+  by: string;
+  subject: string | null;
+  before: string | null;
+  after: string | null;
+  payload?: JsonValue;
+};
+
+/** Writes the receipt of a change in the transaction that makes it: neither exists without the other. */
+export type RecordControl = (tx: Transaction, change: ControlChange) => Promise<string>;
+
+export type IdentityParts = {
+  db: Database;
+  clock: Clock;
+  random: Random;
+  state: StateWatch;
+  /** The agents' public address, from configuration. Issuer, `htu` and audiences come from it, never from a header. */
+  issuer: string;
+  keys: IdentityKeys;
+  record: RecordControl;
+  /** Counts refusals at the token endpoint into flood receipts. */
+  refused: (code: RefusalCode, address: string) => void;
+  /** Told of failures that nobody else handles: a stop that is not durable yet, a sweep that failed. */
+  report: (problem: string, error: unknown) => void;
+};
+
+export interface Identity {
+  /** `check identity`: who presents this? Cheap checks come first; a promise only where something must be read or written. */
+  authenticate(presented: Presented): Caller | Refusal | Promise<Caller | Refusal>;
+  /** `load run`: the run that the credential names, if it is open. */
+  loadRun(caller: Caller): Run | Refusal | Promise<Run | Refusal>;
+  /**
+   * Claims proofs in the intent's transaction; `false` where a proof was used before, on whatever replica and before
+   * whatever restart. The caller refuses that item alone.
+   */
+  claimProofs(tx: Transaction, claims: readonly ProofClaim[]): Promise<boolean[]>;
+  readonly stops: StopList;
+  readonly agents: Agents;
+  readonly tokens: Tokens;
+  readonly runs: Runs;
+  readonly people: People;
+  readonly authorizationServer: AuthorizationServer;
+  /** `WWW-Authenticate` values for a refusal of a request to `path`; empty where a new credential would not help. */
+  challenges(refusal: Refusal, path: string): readonly string[];
+  /** RFC 9728 document for a protected path (`/mcp`, `/mcp/<server>`); undefined for any other. */
+  protectedResource(path: string): ProtectedResource | undefined;
+  close(): Promise<void>;
+}
+
+export const STOP_KINDS = ['agent', 'run', 'key', 'token', 'upstream', 'all'] as const;
+export type StopKind = (typeof STOP_KINDS)[number];
+
+export type Stop = {
+  stop: string;
+  kind: StopKind;
+  /** What is stopped: an agent's id, a run's, a key's thumbprint, a token's id, an upstream's. Null for `all`. */
+  id: string | null;
+  reason: string;
+  by: string;
+  since: number;
+  /** False while only this replica knows of it, because the database could not be reached. It is tried again. */
+  durable: boolean;
+};
+
+export interface StopList {
+  /** Why this caller, or this upstream, may not go on: a stop, a removed agent, a revoked token, an ended run. */
+  find(subject: Caller | { upstream: string }): Refusal | undefined;
+  /** Holds on this replica when the call returns, before anything is awaited; resolves when it is durable or the first try failed. */
+  set(stop: { kind: StopKind; id: string | null; reason: string; by: string }): Promise<Stop | Refusal>;
+  lift(stop: string, by: string): Promise<Refusal | undefined>;
+  list(): readonly Stop[];
+  /** Called after anything that `find` looks at has changed, on whatever replica: what is live is looked at again. */
+  onChange(changed: () => void): () => void;
+}
+
+export type AgentEntry = AgentFacts & {
+  /** RFC 7638 thumbprint of the registered key. */
+  key: string;
+  added_at: number;
+};
+
+export interface Agents {
+  /** Without a public key one is made, and its private half is in the answer and nowhere else. */
+  add(
+    agent: { id: string; owner: string; jobs: readonly string[]; version?: string; public_key?: JsonObject },
+    by: string,
+  ): Promise<{ agent: AgentEntry; private_key: Secret<JsonObject> | undefined } | Refusal>;
+  /** Ends its runs and revokes its bearer tokens. A later agent of the same id inherits none of its credentials. */
+  remove(id: string, by: string): Promise<Refusal | undefined>;
+  list(): readonly AgentEntry[];
+  get(id: string): AgentEntry | undefined;
+}
+
+export type TokenEntry = {
+  id: string;
+  agent: string;
+  job: string;
+  issued_at: number;
+  expires_at: number;
+  revoked_at: number | null;
+};
+
+/** Bearer tokens, for clients that can only send a header. Whoever holds one is the agent: policy sees `bearer`. */
+export interface Tokens {
+  issue(
+    token: { agent: string; job: string; expires_at: number },
+    by: string,
+  ): Promise<{ token: TokenEntry; secret: Secret } | Refusal>;
+  revoke(id: string, by: string): Promise<Refusal | undefined>;
+  list(): Promise<readonly TokenEntry[]>;
+}
+
+export type RunEntry = Run & { ended_at: number | null };
+
+export interface Runs {
+  find(id: string): Promise<RunEntry | undefined>;
+  /** The newest first. */
+  list(limit: number): Promise<readonly RunEntry[]>;
+  end(id: string, by: string): Promise<Refusal | undefined>;
+  /** Joins a label into the run and into what its agent's next runs begin with. Labels only rise. */
+  raise(tx: Transaction, run: string, label: Label): Promise<void>;
+}
+
+export interface AuthorizationServer {
+  /** Whether `handler` answers this path. */
+  serves(path: string): boolean;
+  handler(request: IncomingMessage, response: ServerResponse): void;
+}
+
+/** RFC 9728, section 2. */
+export type ProtectedResource = {
+  resource: string;
+  authorization_servers: readonly string[];
+  bearer_methods_supported: readonly string[];
+  dpop_signing_alg_values_supported: readonly string[];
+  dpop_bound_access_tokens_required: boolean;
+  resource_name: string;
+};
+
+export type PersonEntry = Person & { authenticator: boolean; added_at: number };
+
+/** A signed-in person. The id in the cookie is not in it: it exists in the browser, and hashed in the database. */
+export type Session = {
+  person: Person;
+  /** Whether an authenticator is enrolled. */
+  authenticator: boolean;
+  /** Until when the last code counts as presence. */
+  present_until: number | null;
+  signed_in_at: number;
+  /** The earlier of idle and absolute expiry. */
+  expires_at: number;
+};
+
+/** `cookie` is the session's id: 256 random bits, in the cookie and nowhere else. */
+export type SignedIn = { cookie: Secret; session: Session };
+
+/** People who look after the gateway. `source` is the peer's address: limits count per account and per source. */
+export interface People {
+  /** Makes a link that makes one account. The secret belongs in the URL's fragment, which no server sees. */
+  setupLink(link: { roles: readonly Role[]; by: string }): Promise<{ secret: Secret; expires_at: number } | Refusal>;
+  redeemSetup(account: { secret: string; name: string; password: string; source: string }): Promise<SignedIn | Refusal>;
+  signIn(account: { name: string; password: string; source: string }): Promise<SignedIn | Refusal>;
+  /** The session of this cookie, and counts as use of it. */
+  session(cookie: string): Promise<Session | Refusal>;
+  signOut(cookie: string): Promise<void>;
+  /** Starts enrolling an authenticator; the first good code given to `present` completes it. */
+  enrol(cookie: string): Promise<{ uri: Secret; secret: Secret } | Refusal>;
+  /** Shows presence with a code of the authenticator (RFC 6238). A code counts once. */
+  present(cookie: string, code: string): Promise<Session | Refusal>;
+  list(): Promise<readonly PersonEntry[]>;
+  /** Ends the person's sessions: a session never has more than it was opened with. */
+  changeRoles(id: string, roles: readonly Role[], by: string): Promise<Refusal | undefined>;
+  remove(id: string, by: string): Promise<Refusal | undefined>;
+}
