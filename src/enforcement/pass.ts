@@ -1,0 +1,124 @@
+import type { Decision } from '../core/decision.ts';
+import type { Answer, Intent } from '../core/exchange.ts';
+import type { Caller, Run } from '../core/principal.ts';
+import type { StageCheck } from '../core/receipt.ts';
+import { type Refusal, refuse } from '../core/refusal.ts';
+import type { Attempt, Sink } from './attempt.ts';
+import type { LiveExchange } from './live.ts';
+
+/** A stage was reached without a fact that an earlier one establishes; the runner turns it into a refusal. */
+export class FactMissing extends Error {
+  constructor(fact: string) {
+    super(`no ${fact}: the stage that establishes it did not run`);
+  }
+}
+
+/**
+ * One way through the table. Stages add facts to it; whoever reads a fact that no stage established gets `FactMissing`,
+ * and so a refusal, never a default.
+ */
+export class Pass {
+  readonly attempt: Attempt;
+  readonly sink: Sink;
+  /** The pass whose forwarding made the upstream ask for this one; undefined for requests from agents. */
+  readonly parent: Pass | undefined;
+  readonly live: LiveExchange;
+  readonly started_at: number;
+  readonly checks: StageCheck[] = [];
+  /** What the caller is told instead of the refusal that is recorded: hidden and nonexistent answer alike. */
+  shown: Refusal | undefined;
+  /** Version of the gateway's state that this pass decides under; read before the first stage. */
+  readonly decided_under: number;
+  frames = 0;
+  listed: { count: number; digest: string } | undefined;
+  stop_cause: string | undefined;
+
+  #caller: Caller | undefined;
+  #run: Run | undefined;
+  #intent: Intent | undefined;
+  #decisions: readonly Decision[] | undefined;
+  #receipt: string | undefined;
+  #answer: Answer | Refusal | undefined;
+
+  constructor(from: {
+    attempt: Attempt;
+    sink: Sink;
+    live: LiveExchange;
+    parent: Pass | undefined;
+    decided_under: number;
+    started_at: number;
+  }) {
+    this.attempt = from.attempt;
+    this.sink = from.sink;
+    this.live = from.live;
+    this.parent = from.parent;
+    this.decided_under = from.decided_under;
+    this.started_at = from.started_at;
+  }
+
+  get caller(): Caller {
+    return present(this.#caller, 'caller');
+  }
+  set caller(caller: Caller) {
+    this.#caller = caller;
+  }
+  get run(): Run {
+    return present(this.#run, 'run');
+  }
+  set run(run: Run) {
+    this.#run = run;
+  }
+  get intent(): Intent {
+    return present(this.#intent, 'intent');
+  }
+  set intent(intent: Intent) {
+    this.#intent = intent;
+  }
+  /** One for each access, in the order of the intent's. */
+  get decisions(): readonly Decision[] {
+    return present(this.#decisions, 'decision');
+  }
+  set decisions(decisions: readonly Decision[]) {
+    this.#decisions = decisions;
+  }
+  /** Id of the durable intent. */
+  get receipt(): string {
+    return present(this.#receipt, 'durable intent');
+  }
+  set receipt(receipt: string) {
+    this.#receipt = receipt;
+  }
+  get answer(): Answer | Refusal {
+    return present(this.#answer, 'answer');
+  }
+  set answer(answer: Answer | Refusal) {
+    this.#answer = answer;
+  }
+
+  /** What is established so far; for receipts of passes that ended early. */
+  established(): {
+    caller: Caller | undefined;
+    run: Run | undefined;
+    intent: Intent | undefined;
+    decisions: readonly Decision[] | undefined;
+    receipt: string | undefined;
+  } {
+    return {
+      caller: this.#caller,
+      run: this.#run,
+      intent: this.#intent,
+      decisions: this.#decisions,
+      receipt: this.#receipt,
+    };
+  }
+}
+
+function present<T>(fact: T | undefined, name: string): T {
+  if (fact === undefined) throw new FactMissing(name);
+  return fact;
+}
+
+export function stageFailed(stage: string, error: unknown): Refusal {
+  const message = error instanceof Error ? error.message : String(error);
+  return refuse('stage_failed', `${stage}: ${message}`);
+}

@@ -1,0 +1,46 @@
+import type { Presented } from '../../core/exchange.ts';
+import type { Caller } from '../../core/principal.ts';
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
+import type { Pass } from '../pass.ts';
+import type { StageRun } from '../pipeline.ts';
+
+export type Identify = {
+  authenticate(presented: Presented): Caller | Refusal | Promise<Caller | Refusal>;
+  /** The stop list's answer for a caller that proved who it is, or for an upstream. */
+  stopped(who: Caller | { upstream: string }): Refusal | undefined;
+};
+
+/**
+ * Who is there, and may it be there at all. From here on the exchange can be cut by its caller's name; the stop list is
+ * asked after that, so that a stop set in between is seen here or cuts there.
+ */
+export function checkIdentity(identity: Identify): StageRun {
+  return async (pass) => {
+    const caller = pass.parent ? upstreamOf(pass.parent, pass) : await identity.authenticate(pass.attempt.presented);
+    if (isRefusal(caller)) return caller;
+    pass.live.caller = caller;
+    const stopped = identity.stopped(caller) ?? upstreamStopped(identity, caller);
+    if (stopped) return stopped;
+    pass.caller = caller;
+    return undefined;
+  };
+}
+
+/** A request from upstream is made by the server that the parent's bytes went to; it cannot name itself. */
+function upstreamOf(parent: Pass, child: Pass): Caller | Refusal {
+  const upstream = parent.intent.upstream;
+  if (upstream === undefined || child.attempt.presented !== parent.attempt.presented) {
+    return refuse('upstream_request_denied', 'a request from upstream belongs to no forwarded exchange');
+  }
+  return {
+    principal: { type: 'Tool', id: upstream },
+    agent: parent.caller.agent,
+    credential: { kind: 'child', thumbprint: parent.receipt },
+    run: parent.run.id,
+    proof: undefined,
+  };
+}
+
+function upstreamStopped(identity: Identify, caller: Caller): Refusal | undefined {
+  return caller.principal.type === 'Tool' ? identity.stopped({ upstream: caller.principal.id }) : undefined;
+}

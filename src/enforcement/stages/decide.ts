@@ -1,0 +1,59 @@
+import type { Access, Decision, DecisionRequest } from '../../core/decision.ts';
+import { type Refusal, refuse } from '../../core/refusal.ts';
+import type { Pass } from '../pass.ts';
+import type { StageRun } from '../pipeline.ts';
+
+export type Decider = {
+  decide(request: DecisionRequest): Decision;
+  visible(
+    request: Omit<DecisionRequest, 'access'>,
+    candidates: readonly Pick<Access, 'action' | 'resource'>[],
+  ): readonly boolean[];
+};
+
+/** The rule that lets an agent ask what there is: the answer shows only what it may use, and a `forbid` still counts. */
+export const LIST_WHAT_YOU_MAY_USE = 'list-what-you-may-use';
+
+/** Every access of the exchange is decided; all must be permitted. */
+export function decide(policy: Decider): StageRun {
+  return (pass) => {
+    const decisions = pass.intent.accesses.map((access) => decideAccess(policy, pass, access));
+    pass.decisions = decisions;
+    const denied = decisions.findIndex((decision) => decision.effect === 'deny');
+    if (denied < 0) return undefined;
+    const access = pass.intent.accesses[denied] as Access;
+    if (isHidden(policy, pass, access)) pass.shown = refuse('not_found', 'hidden from this agent');
+    return refusalOf(decisions[denied] as Decision, access);
+  };
+}
+
+/** The facts that policy may look at, from identity and the run alone. */
+export function factsOf(pass: Pass): Omit<DecisionRequest, 'access'> {
+  const { principal, agent, credential } = pass.caller;
+  return { principal, agent, credential, run: pass.run, protocol: pass.attempt.protocol };
+}
+
+function decideAccess(policy: Decider, pass: Pass, access: Access): Decision {
+  const decision = policy.decide({ ...factsOf(pass), access });
+  const isUndecided = decision.effect === 'deny' && decision.policies[0] === 'default-deny';
+  if (pass.intent.effect !== 'discover' || !isUndecided || decision.errors.length > 0) return decision;
+  return { ...decision, effect: 'permit', policies: [LIST_WHAT_YOU_MAY_USE] };
+}
+
+/** What an agent may not use under any arguments it is not told of: hidden and nonexistent answer alike. */
+function isHidden(policy: Decider, pass: Pass, access: Access): boolean {
+  return pass.intent.effect !== 'discover' && policy.visible(factsOf(pass), [access])[0] !== true;
+}
+
+function refusalOf(decision: Decision, access: Access): Refusal {
+  const named = decision.policies.join(', ');
+  const notes = decision.notes.map((note) => `${note.id}: ${note.reason}`).join(' ');
+  const shown = [...decision.notes.flatMap((note) => note.public ?? []), ...decision.hints].join(' ');
+  const failed = decision.errors.map((error) => `${error.policy}: ${error.message}`).join('; ');
+  const asked = `${access.action} on ${access.resource.type}::${JSON.stringify(access.resource.id)}`;
+  const reason = [`${asked} was denied by ${named}.`, notes, failed].filter((part) => part !== '').join(' ');
+  return refuse(failed === '' ? 'policy_denied' : 'policy_error', reason, {
+    public: shown === '' ? undefined : shown,
+    policies: decision.policies,
+  });
+}
