@@ -102,6 +102,7 @@ export class Pass {
     intent: Intent | undefined;
     decisions: readonly Decision[] | undefined;
     receipt: string | undefined;
+    answer: Answer | Refusal | undefined;
   } {
     return {
       caller: this.#caller,
@@ -109,6 +110,7 @@ export class Pass {
       intent: this.#intent,
       decisions: this.#decisions,
       receipt: this.#receipt,
+      answer: this.#answer,
     };
   }
 }
