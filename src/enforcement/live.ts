@@ -1,7 +1,5 @@
 import type { Caller } from '../core/principal.ts';
-
-/** What a stop names. `all` stops everything that an agent asks for. */
-export type StopTarget = { kind: 'agent' | 'run' | 'key' | 'token' | 'upstream' | 'all'; id: string };
+import type { Refusal } from '../core/refusal.ts';
 
 /** Why an exchange was ended from outside. */
 export type CutCause = 'stopped' | 'caller_gone' | 'timed_out' | 'gateway_stopping';
@@ -22,22 +20,6 @@ export class LiveExchange {
   cut(cause: CutCause): void {
     this.cause ??= cause;
     this.#abort.abort(cause);
-  }
-
-  isNamedBy(target: StopTarget): boolean {
-    switch (target.kind) {
-      case 'all':
-        return true;
-      case 'agent':
-        return this.caller?.agent.id === target.id;
-      case 'run':
-        return this.caller?.run === target.id;
-      case 'key':
-      case 'token':
-        return this.caller?.credential.thumbprint === target.id;
-      case 'upstream':
-        return this.upstream === target.id;
-    }
   }
 }
 
@@ -65,11 +47,13 @@ export class Live {
     for (const resolve of this.#emptied.splice(0)) resolve();
   }
 
-  /** Returns how many it cut. */
-  cut(target: StopTarget): number {
+  /** Looks at everything in flight again, after the stop list changed. Returns how many exchanges it cut. */
+  review(stopped: (who: Caller | { upstream: string }) => Refusal | undefined): number {
     let count = 0;
     for (const exchange of this.#exchanges) {
-      if (!exchange.isNamedBy(target)) continue;
+      const { caller, upstream } = exchange;
+      const refusal = (caller && stopped(caller)) ?? (upstream === undefined ? undefined : stopped({ upstream }));
+      if (!refusal || exchange.signal.aborted) continue;
       exchange.cut('stopped');
       count += 1;
     }

@@ -19,7 +19,7 @@ export function checkIdentity(identity: Identify): StageRun {
     const caller = pass.parent ? upstreamOf(pass.parent, pass) : await identity.authenticate(pass.attempt.presented);
     if (isRefusal(caller)) return caller;
     pass.live.caller = caller;
-    const stopped = identity.stopped(caller) ?? upstreamStopped(identity, caller);
+    const stopped = identity.stopped(caller);
     if (stopped) return stopped;
     pass.caller = caller;
     return undefined;
@@ -36,11 +36,8 @@ function upstreamOf(parent: Pass, child: Pass): Caller | Refusal {
     principal: { type: 'Tool', id: upstream },
     agent: parent.caller.agent,
     credential: { kind: 'child', thumbprint: parent.receipt },
+    token: parent.caller.token,
     run: parent.run.id,
     proof: undefined,
   };
-}
-
-function upstreamStopped(identity: Identify, caller: Caller): Refusal | undefined {
-  return caller.principal.type === 'Tool' ? identity.stopped({ upstream: caller.principal.id }) : undefined;
 }

@@ -23,7 +23,7 @@ export function decide(policy: Decider): StageRun {
     if (denied < 0) return undefined;
     const access = pass.intent.accesses[denied] as Access;
     if (isHidden(policy, pass, access)) pass.shown = refuse('not_found', 'hidden from this agent');
-    return refusalOf(decisions[denied] as Decision, access);
+    return refusalOf(decisions[denied] as Decision);
   };
 }
 
@@ -37,7 +37,7 @@ function decideAccess(policy: Decider, pass: Pass, access: Access): Decision {
   const decision = policy.decide({ ...factsOf(pass), access });
   const isUndecided = decision.effect === 'deny' && decision.policies[0] === 'default-deny';
   if (pass.intent.effect !== 'discover' || !isUndecided || decision.errors.length > 0) return decision;
-  return { ...decision, effect: 'permit', policies: [LIST_WHAT_YOU_MAY_USE] };
+  return { ...decision, effect: 'permit', code: undefined, policies: [LIST_WHAT_YOU_MAY_USE] };
 }
 
 /** What an agent may not use under any arguments it is not told of: hidden and nonexistent answer alike. */
@@ -45,14 +45,9 @@ function isHidden(policy: Decider, pass: Pass, access: Access): boolean {
   return pass.intent.effect !== 'discover' && policy.visible(factsOf(pass), [access])[0] !== true;
 }
 
-function refusalOf(decision: Decision, access: Access): Refusal {
-  const named = decision.policies.join(', ');
-  const notes = decision.notes.map((note) => `${note.id}: ${note.reason}`).join(' ');
+function refusalOf(decision: Decision): Refusal {
   const shown = [...decision.notes.flatMap((note) => note.public ?? []), ...decision.hints].join(' ');
-  const failed = decision.errors.map((error) => `${error.policy}: ${error.message}`).join('; ');
-  const asked = `${access.action} on ${access.resource.type}::${JSON.stringify(access.resource.id)}`;
-  const reason = [`${asked} was denied by ${named}.`, notes, failed].filter((part) => part !== '').join(' ');
-  return refuse(failed === '' ? 'policy_denied' : 'policy_error', reason, {
+  return refuse(decision.code ?? 'policy_denied', decision.summary, {
     public: shown === '' ? undefined : shown,
     policies: decision.policies,
   });
