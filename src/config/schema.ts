@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { Secret } from '../core/secret.ts';
+import { absolutePath, type Surroundings } from './surroundings.ts';
+import { upstreamSchema } from './upstream-schema.ts';
+import { address, bounded, origin, path, secretOrUrl } from './values.ts';
+
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const name = z.string().regex(NAME, 'lower-case letters, digits and inner hyphens, at most 63');
+
+/**
+ * The whole of `sallyport.yaml`. Defaults, checks, the manual (docs/reference/config.md) and the JSON Schema for editors all
+ * come from here. Keys are snake_case with the unit last; unknown keys are refused, since a misspelt limit is no limit.
+ */
+export function configSchema(surroundings: Surroundings) {
+  const section = sections(surroundings);
+  return z
+    .strictObject({
+      data: path(surroundings)
+        .prefault('.sallyport')
+        .describe('Folder of the database, keys, log tiles and control socket. Created with mode 0700.'),
+      listen: section.listen
+        .prefault({})
+        .describe('Where agents and people reach the gateway. Two ports: two origins.'),
+      storage: section.storage.prefault({}).describe('Where state lives.'),
+      upstreams: z
+        .record(name, upstreamSchema(surroundings))
+        .default({})
+        .describe('Servers behind the gateway, by the name that agents and policies use.'),
+      agents: z
+        .record(name, section.agent)
+        .default({})
+        .describe('Agents registered at start. Others are added by `sallyport agent add`.'),
+      policy: section.policy.prefault({}).describe('Where policies are, and what makes a change effective.'),
+      tokens: section.tokens.prefault({}).describe('How long credentials live.'),
+      limits: section.limits.prefault({}).describe('Bounds on what arrives.'),
+      people: section.people.prefault({}).describe('Sign-in of people at the console.'),
+      audit: section.audit.prefault({}).describe('The log.'),
+    })
+    .transform((config) => ({
+      ...config,
+      storage: { url: config.storage.url ?? new Secret(`sqlite:${absolutePath('sallyport.db', config.data)}`) },
+      audit: { ...config.audit, folder: config.audit.folder ?? absolutePath('log', config.data) },
+      listen: {
+        ...config.listen,
+        public_url: config.listen.public_url ?? `http://${config.listen.agents.host}:${config.listen.agents.port}`,
+        console_url: config.listen.console_url ?? `http://${config.listen.people.host}:${config.listen.people.port}`,
+      },
+    }));
+}
+
+function sections(surroundings: Surroundings) {
+  return {
+    listen: listenSchema(),
+    storage: z.strictObject({
+      url: secretOrUrl(surroundings)
+        .optional()
+        .describe(
+          'sqlite:PATH, postgres://HOST/DATABASE without a password, or env:NAME or file:PATH for one that has one. Without it: SQLite in the data folder.',
+        ),
+    }),
+    agent: z.strictObject({
+      owner: z.string().min(1).max(200).describe('Person or team that answers for it.'),
+      jobs: z.array(name).min(1).describe('Kinds of work that it may do. A token is always for one of them.'),
+      version: z.string().max(100).default('1').describe('Visible to policy as principal.version.'),
+      public_key: z
+        .record(z.string(), z.string())
+        .optional()
+        .describe('Public key as a JWK (EC P-256 or Ed25519). Without it the agent can only use bearer tokens.'),
+    }),
+    policy: z.strictObject({
+      folder: path(surroundings).prefault('policies').describe('Folder of *.cedar files.'),
+      activation: z
+        .enum(['presence', 'file'])
+        .default('presence')
+        .describe(
+          'presence: a changed file waits for a person to activate it. file: a changed file is effective at once, for development.',
+        ),
+    }),
+    tokens: z.strictObject({
+      access_seconds: bounded(30, 600, 600).describe('Life of an access token.'),
+      run_seconds_max: bounded(60, 604_800, 86_400).describe('Life of a run.'),
+      proof_age_seconds_max: bounded(5, 300, 60).describe(
+        'Oldest DPoP proof that is accepted; clocks may differ by as much.',
+      ),
+    }),
+    limits: limitsSchema(),
+    people: z.strictObject({
+      session_hours: bounded(1, 168, 12).describe('Life of a sign-in.'),
+      setup_minutes: bounded(1, 60, 10).describe('Life of the one-time set-up link.'),
+    }),
+    audit: auditSchema(surroundings),
+  };
+}
+
+function listenSchema() {
+  return z.strictObject({
+    agents: address.prefault('127.0.0.1:8700').describe('Address for agents: /mcp, OAuth, /health.'),
+    people: address.prefault('127.0.0.1:8701').describe('Address for people: console and /api.'),
+    public_url: origin
+      .optional()
+      .describe(
+        'Address that agents use, where a proxy stands before the gateway. DPoP proofs are checked against it, never against forwarded headers.',
+      ),
+    console_url: origin.optional().describe('Address that people use, where a proxy stands before the gateway.'),
+    hosts: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('Further Host values that are answered. The listening addresses and public names always are.'),
+    origins: z
+      .array(origin)
+      .default([])
+      .describe('Web origins whose pages may call the agents’ port. None by default.'),
+    trusted_proxies: z
+      .array(z.string().min(1))
+      .default([])
+      .describe(
+        'Addresses or CIDR blocks whose X-Forwarded-For names the source for rate limits. Used for nothing else.',
+      ),
+  });
+}
+
+function limitsSchema() {
+  return z.strictObject({
+    body_bytes_max: bounded(1_024, 104_857_600, 4_194_304).describe('Largest request from an agent.'),
+    header_bytes_max: bounded(4_096, 131_072, 16_384).describe('Largest set of headers.'),
+    connections_max: bounded(1, 100_000, 4_096).describe('Open connections on each port.'),
+    exchanges_max: bounded(1, 100_000, 1_024).describe('Exchanges in flight.'),
+    agent_exchanges_max: bounded(1, 100_000, 256).describe('Exchanges in flight of one agent.'),
+    unauthenticated_per_second_max: bounded(1, 100_000, 50).describe(
+      'Refused credentials a second from one source before it is refused unread.',
+    ),
+    exchange_ms_max: bounded(1_000, 86_400_000, 300_000).describe('Longest exchange; a longer one is cut.'),
+    stage_ms_max: bounded(10, 60_000, 5_000).describe('Longest check; a longer one refuses the exchange.'),
+    sessions_per_agent_max: bounded(1, 10_000, 100).describe('MCP sessions (2025-11-25) of one agent.'),
+    stop_seconds_max: bounded(0, 3_600, 10).describe('How long a stopping gateway waits for exchanges in flight.'),
+  });
+}
+
+function auditSchema(surroundings: Surroundings) {
+  const witness = z.strictObject({
+    url: z.url({ protocol: /^https?$/ }).describe('Address of its add-checkpoint endpoint, without the last part.'),
+    key: z
+      .string()
+      .regex(/^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/, 'a verifier key: NAME+HASH+KEY')
+      .describe('Its verifier key, as C2SP signed-note writes it.'),
+  });
+  return z.strictObject({
+    origin: z
+      .string()
+      .regex(/^[^\s+]{1,200}$/, 'without spaces or +')
+      .default('sallyport.local/log')
+      .describe(
+        'Name of the log, the first line of its checkpoints. Make it unique to this installation; it cannot change later.',
+      ),
+    folder: path(surroundings)
+      .optional()
+      .describe('Folder of tiles and checkpoint. Without it: log in the data folder.'),
+    high_water: path(surroundings)
+      .optional()
+      .describe(
+        'File that keeps the last checkpoint, best on another disk: a log that no longer extends it is not continued. Without it: in the log folder.',
+      ),
+    witnesses: z.array(witness).default([]).describe('Witnesses that cosign checkpoints.'),
+    witnesses_required: bounded(0, 16, 0).describe('Cosignatures that a published checkpoint must carry.'),
+    retention_days: bounded(184, 36_500, 366).describe(
+      'How long receipts and payloads are kept. 184 days is the least that the EU AI Act allows deployers.',
+    ),
+  });
+}
+
+/** The configuration as the gateway uses it: complete, absolute, with secrets that cannot be printed. */
+export type Settings = z.output<ReturnType<typeof configSchema>>;

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import type { Secret } from '../core/secret.ts';
+import { resolveCommand, type Surroundings } from './surroundings.ts';
+import { bounded, namedValues, path } from './values.ts';
+
+const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+const tool = z.strictObject({
+  arguments: z
+    .record(z.string(), z.enum(['path', 'url', 'host']))
+    .default({})
+    .describe('What an argument means. Policy sees it normalised; traversal, encoded separators and NUL are refused.'),
+});
+
+/** One server behind the gateway: a program (`command`) or an address (`url`), never both. */
+export function upstreamSchema(surroundings: Surroundings) {
+  return z
+    .strictObject({
+      command: z
+        .array(z.string().refine((word) => !word.includes('\0'), 'a word without NUL'))
+        .min(1)
+        .optional()
+        .describe(
+          'Program and arguments, started without a shell. `node` is the Node of Sallyport; `package:NAME` the program of an installed npm package.',
+        ),
+      cwd: path(surroundings)
+        .optional()
+        .describe('Folder that the program starts in. Without it: the folder of this file.'),
+      env: namedValues(surroundings, VARIABLE, 'a name of letters, digits and _')
+        .prefault({})
+        .describe('Environment of the program, and nothing besides PATH. Secrets by reference: env:NAME or file:PATH.'),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe(
+          'Address of a Streamable HTTP endpoint. Private addresses are allowed here, since the operator wrote it.',
+        ),
+      headers: namedValues(surroundings, HEADER, 'an HTTP field name')
+        .prefault({})
+        .describe('Sent with every request. Secrets by reference, also as `Bearer env:NAME`.'),
+      shared: z
+        .boolean()
+        .default(false)
+        .describe(
+          'One process or session for all runs. Otherwise each run has its own, so that no state leaks between them.',
+        ),
+      enclosed: z
+        .boolean()
+        .default(false)
+        .describe('You assert that agents cannot reach this server except through Sallyport. `status` shows it.'),
+      start_ms_max: bounded(100, 300_000, 15_000).describe('Time to start and introduce itself.'),
+      call_ms_max: bounded(100, 86_400_000, 60_000).describe('Time to answer one request.'),
+      idle_seconds_max: bounded(1, 86_400, 300).describe('How long an unused process or session is kept.'),
+      answer_bytes_max: bounded(1_024, 1_073_741_824, 16_777_216).describe('Largest answer, decompressed.'),
+      pages_max: bounded(1, 10_000, 100).describe('Pages of one list.'),
+      notifications_per_second_max: bounded(1, 100_000, 500).describe(
+        'Notifications a second; more are dropped, and counted.',
+      ),
+      instances_max: bounded(1, 10_000, 32).describe('Processes or sessions of this server at one time.'),
+      tools: z.record(z.string(), tool).default({}).describe('What is known about single tools.'),
+    })
+    .transform((upstream, context) => {
+      const { command, cwd, env, url, headers, ...common } = upstream;
+      const transport = transportOf({ command, cwd, env, url, headers }, surroundings.folder);
+      if (typeof transport !== 'string') return { ...common, transport };
+      context.addIssue({ code: 'custom', message: transport });
+      return { ...common, transport: { kind: 'http', url: '', headers: {} } satisfies Transport as Transport };
+    });
+}
+
+export type Transport =
+  | { kind: 'child'; command: string[]; cwd: string; env: Record<string, Secret> }
+  | { kind: 'http'; url: string; headers: Record<string, Secret> };
+
+type Written = {
+  command: string[] | undefined;
+  cwd: string | undefined;
+  env: Record<string, Secret>;
+  url: string | undefined;
+  headers: Record<string, Secret>;
+};
+
+/** @returns the transport, or what was expected instead. */
+function transportOf({ command, cwd, env, url, headers }: Written, folder: string): Transport | string {
+  if ((command === undefined) === (url === undefined))
+    return 'either command (a program) or url (an address), and not both';
+  if (url !== undefined) {
+    const stray = cwd !== undefined || Object.keys(env).length > 0;
+    return stray ? 'no cwd and no env beside url: nothing is started' : { kind: 'http', url, headers };
+  }
+  if (Object.keys(headers).length > 0) return 'no headers beside command: nothing is sent over HTTP';
+  const words = resolveCommand(command ?? [], folder);
+  return typeof words === 'string'
+    ? `a program that exists: ${words}`
+    : { kind: 'child', command: words, cwd: cwd ?? folder, env };
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { Secret } from '../core/secret.ts';
+import { absolutePath, isReference, resolveReference, type Surroundings } from './surroundings.ts';
+
+/** An integer with its bounds and its default; the manual prints all three. */
+export function bounded(least: number, most: number, usual: number) {
+  return z.int().min(least).max(most).default(usual);
+}
+
+/** `HOST:PORT`, with IPv6 in brackets. Port 0 lets the system choose. */
+export const address = z
+  .string()
+  .regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'HOST:PORT')
+  .transform((text, context) => {
+    const at = text.lastIndexOf(':');
+    const port = Number(text.slice(at + 1));
+    if (port > 65_535) context.addIssue({ code: 'custom', message: 'a port of at most 65535' });
+    return { host: text.slice(0, at), port };
+  });
+
+/** An http or https origin: no path, query, or user. */
+export const origin = z.string().transform((text, context) => {
+  const url = URL.parse(text);
+  const bare =
+    url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === '' && url.hash === '';
+  if (!bare || url.username !== '')
+    context.addIssue({ code: 'custom', message: 'an origin such as https://gateway.example.com' });
+  return url?.origin ?? text;
+});
+
+/** A path, made absolute from the folder of the configuration file. */
+export function path({ folder }: Surroundings) {
+  return z
+    .string()
+    .min(1)
+    .transform((text) => absolutePath(text, folder));
+}
+
+/** A database address. One that holds a password must come by reference: the file is read, copied and committed. */
+export function secretOrUrl(surroundings: Surroundings) {
+  return z.string().transform((text, context): Secret => {
+    if (isReference(text)) return referred(text, surroundings, context);
+    if (text.startsWith('sqlite:')) {
+      const file = text.slice('sqlite:'.length);
+      return new Secret(file === ':memory:' ? text : `sqlite:${absolutePath(file, surroundings.folder)}`);
+    }
+    const url = /^postgres(?:ql)?:/.test(text) ? URL.parse(text) : null;
+    if (url === null)
+      context.addIssue({ code: 'custom', message: 'sqlite:PATH, postgres://HOST/DATABASE, env:NAME or file:PATH' });
+    else if (url.password !== '' || url.searchParams.has('password')) {
+      context.addIssue({
+        code: 'custom',
+        message: 'an address without a password, or a reference (env:NAME, file:PATH) to one that has it',
+      });
+    }
+    return new Secret(text);
+  });
+}
+
+const SENSITIVE =
+  /(?:^|[-_])(?:authorization|cookie|tokens?|secret|passw(?:or)?d|passphrase|credentials?|(?:api|access|private|secret)?[-_]?key)(?:$|[-_])/i;
+
+/** Values of headers and environment variables: plain text, unless the name says that it is a secret. */
+export function namedValues(surroundings: Surroundings, names: RegExp, rule: string) {
+  return z.record(z.string().regex(names, rule), z.string()).transform((values, context) => {
+    const out: Record<string, Secret> = {};
+    for (const [name, text] of Object.entries(values)) {
+      const issues = { addIssue: (issue: CustomIssue) => context.addIssue({ ...issue, path: [name] }) };
+      if (!isReference(text) && SENSITIVE.test(name)) {
+        issues.addIssue({
+          code: 'custom',
+          message: 'a reference (env:NAME or file:PATH), since the name says that it is a secret',
+        });
+      }
+      out[name] = isReference(text) ? referred(text, surroundings, issues) : new Secret(text);
+    }
+    return out;
+  });
+}
+
+type CustomIssue = { code: 'custom'; message: string; input?: unknown };
+
+function referred(text: string, surroundings: Surroundings, context: { addIssue(issue: CustomIssue): void }): Secret {
+  const value = resolveReference(text, surroundings);
+  if (value instanceof Secret) return value;
+  context.addIssue({ code: 'custom', message: `a reference that can be followed: ${value}` });
+  return new Secret('');
+}
