@@ -1,0 +1,233 @@
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Clock, sleep } from '../core/clock.ts';
+import {
+  BUSY_MS_MAX,
+  type Database,
+  type Row,
+  type SqlValue,
+  TRANSACTION_MS_MAX,
+  type Transaction,
+} from './database.ts';
+import { within } from './deadline.ts';
+import { StorageError } from './errors.ts';
+import { Hints } from './hints.ts';
+import { assertOutside, runInside } from './inside.ts';
+import { SqliteConnection } from './sqlite-connection.ts';
+import { isBusy, sqliteCommitError, sqliteError } from './sqlite-errors.ts';
+import { readStatement } from './statement-text.ts';
+import { Turns } from './turns.ts';
+
+/**
+ * The embedded database: node:sqlite on the main thread (docs/decisions says why not a worker). One connection writes, in
+ * turns; another reads what is committed, so that reading never waits for a transaction that is under way. A database in
+ * memory has one connection, so there its readers take turns too.
+ */
+export function openSqlite({ path, clock }: { path: string; clock: Clock }): Database {
+  const inMemory = path === ':memory:';
+  if (!inMemory) prepareFile(path);
+  const writer = new SqliteConnection(path, { readOnly: false });
+  writer.script(inMemory ? SETTINGS : SETTINGS + DURABLE);
+  const reader = inMemory ? undefined : new SqliteConnection(path, { readOnly: true });
+  return new SqliteDatabase(clock, writer, reader);
+}
+
+const SETTINGS = 'pragma foreign_keys = on; pragma trusted_schema = off; pragma temp_store = memory;';
+/** `fullfsync`: on macOS a plain fsync leaves the data in the disk's own cache. */
+const DURABLE = `pragma journal_mode = wal; pragma synchronous = full; pragma fullfsync = on;
+  pragma checkpoint_fullfsync = on; pragma journal_size_limit = 67108864; pragma cache_size = -16384;`;
+
+/** The folder holds keys and sealed payloads beside the database: nobody else's business. */
+function prepareFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+  // The write-ahead log takes its mode from the file.
+  chmodSync(path, 0o600);
+}
+
+class SqliteDatabase implements Database {
+  readonly dialect = 'sqlite';
+  readonly #clock: Clock;
+  readonly #writer: SqliteConnection;
+  /** Undefined in memory. */
+  readonly #reader: SqliteConnection | undefined;
+  readonly #turns = new Turns();
+  readonly #hints = new Hints();
+  readonly #reads = new Map<string, boolean>();
+  #closed = false;
+
+  constructor(clock: Clock, writer: SqliteConnection, reader: SqliteConnection | undefined) {
+    this.#clock = clock;
+    this.#writer = writer;
+    this.#reader = reader;
+  }
+
+  async query<R extends Row = Row>(text: string, values: readonly SqlValue[] = []): Promise<R[]> {
+    assertOutside(this);
+    this.#assertOpen();
+    if (this.#reader !== undefined && this.#readsOnly(text)) {
+      const reader = this.#reader;
+      return (await this.#patiently(() => reader.rows(text, values))) as R[];
+    }
+    return this.#inTurn(() => this.#patiently(() => this.#writer.rows(text, values) as R[]));
+  }
+
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    assertOutside(this);
+    return this.#inTurn(() => runInside(this, () => this.#transact(work)));
+  }
+
+  async notify(channel: string): Promise<void> {
+    this.#assertOpen();
+    this.#hints.send(channel);
+  }
+
+  listen(channel: string, changed: () => void): () => void {
+    return this.#hints.listen(channel, changed);
+  }
+
+  async now(): Promise<number> {
+    return this.#clock.now();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#inTurn(async () => {
+      this.#closed = true;
+      this.#hints.clear();
+      this.#reader?.close();
+      this.#writer.close();
+    });
+  }
+
+  async #transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    await this.#patiently(() => this.#writer.script('begin immediate'));
+    const tx = new SqliteTransaction(this.#writer, this.#clock);
+    let result: T;
+    try {
+      result = await within(this.#clock, TRANSACTION_MS_MAX, work(tx));
+      tx.end();
+    } catch (error) {
+      tx.abandon();
+      this.#rollBack();
+      throw error;
+    }
+    this.#commit();
+    for (const channel of tx.channels) this.#hints.send(channel);
+    return result;
+  }
+
+  #commit(): void {
+    try {
+      this.#writer.script('commit');
+    } catch (error) {
+      this.#rollBack();
+      throw sqliteCommitError(error);
+    }
+  }
+
+  /** SQLite has rolled back by itself after some failures (disk full, out of memory). */
+  #rollBack(): void {
+    if (this.#writer.inTransaction) this.#writer.script('rollback');
+  }
+
+  async #inTurn<T>(work: () => Promise<T> | T): Promise<T> {
+    await this.#turns.take();
+    try {
+      this.#assertOpen();
+      return await work();
+    } finally {
+      this.#turns.pass();
+    }
+  }
+
+  /**
+   * Waits for other processes without blocking this one: SQLite's own busy handler would hold the event loop, and with it
+   * every stream, while it sleeps.
+   */
+  async #patiently<T>(work: () => T): Promise<T> {
+    const started = this.#clock.monotonic();
+    for (let delay_ms = 1; ; delay_ms = Math.min(delay_ms * 2, 50)) {
+      try {
+        return work();
+      } catch (error) {
+        if (!isBusy(error) || this.#clock.monotonic() - started > BUSY_MS_MAX) throw sqliteError(error);
+      }
+      await sleep(this.#clock, delay_ms);
+    }
+  }
+
+  #readsOnly(text: string): boolean {
+    let reads = this.#reads.get(text);
+    if (reads === undefined) {
+      reads = readStatement(text).reads;
+      if (this.#reads.size < 4096) this.#reads.set(text, reads);
+    }
+    return reads;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new StorageError('closed', 'the database is closed');
+  }
+}
+
+class SqliteTransaction implements Transaction {
+  readonly channels = new Set<string>();
+  readonly #connection: SqliteConnection;
+  readonly #clock: Clock;
+  #state: 'open' | 'over' = 'open';
+  #failure: { error: unknown } | undefined;
+
+  constructor(connection: SqliteConnection, clock: Clock) {
+    this.#connection = connection;
+    this.#clock = clock;
+  }
+
+  async query<R extends Row = Row>(text: string, values: readonly SqlValue[] = []): Promise<R[]> {
+    return this.#attempt(() => this.#connection.rows(text, values) as R[]);
+  }
+
+  async now(): Promise<number> {
+    return this.#clock.now();
+  }
+
+  async script(text: string): Promise<void> {
+    this.#attempt(() => this.#connection.script(text));
+  }
+
+  async lock(): Promise<void> {
+    this.#assertUsable();
+  }
+
+  async notify(channel: string): Promise<void> {
+    this.#assertUsable();
+    this.channels.add(channel);
+  }
+
+  /** @throws what a query failed with, so that a swallowed failure is never committed. */
+  end(): void {
+    this.#state = 'over';
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  abandon(): void {
+    this.#state = 'over';
+  }
+
+  #attempt<T>(work: () => T): T {
+    this.#assertUsable();
+    try {
+      return work();
+    } catch (error) {
+      const failure = sqliteError(error);
+      this.#failure = { error: failure };
+      throw failure;
+    }
+  }
+
+  #assertUsable(): void {
+    if (this.#state === 'over') throw new Error('the transaction is over');
+    // As PostgreSQL does: after a failure nothing more is taken until the end.
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
