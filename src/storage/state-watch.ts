@@ -170,7 +170,7 @@ class Watch implements StateWatch {
   }
 
   async #read(sent: number): Promise<void> {
-    const { now, rows } = await within(this.#clock, LEASE_MS, this.#fetch());
+    const { now, rows } = await within(this.#clock, LEASE_MS, this.#ask());
     const total = rows.find((row) => row.topic === TOTAL);
     if (total === undefined) return this.#lose('the database holds no state');
     if (total.version < this.#version) {
@@ -189,7 +189,7 @@ class Watch implements StateWatch {
     if (this.#running || this.#leaseEnds === undefined) this.#leaseEnds = sent + LEASE_MS;
   }
 
-  async #fetch(): Promise<{ now: number; rows: StateRow[] }> {
+  async #ask(): Promise<{ now: number; rows: StateRow[] }> {
     const now = await this.#db.now();
     const rows = await this.#db.query<StateRow>(
       'select topic, version, changed_at from state where version > $1 or topic = $2',
