@@ -65,6 +65,8 @@ const CODES = {
   upstream_timed_out: { http: 504, public: 'The server behind the gateway did not answer in time.' },
   answer_too_large: { http: 502, public: 'The answer is larger than the gateway passes on.' },
   upstream_request_denied: { http: 403, public: 'The server asked for something that policy does not permit.' },
+  exchange_timed_out: { http: 504, public: 'The exchange took longer than the gateway allows.' },
+  caller_gone: { http: 499, public: 'The caller went away.' },
   gateway_stopping: { http: 503, public: 'The gateway is stopping. Try again shortly.' },
   // people, on the control plane
   sign_in_required: { http: 401, public: 'Sign in first.' },

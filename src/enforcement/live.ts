@@ -29,10 +29,22 @@ export class LiveExchange {
  */
 export class Live {
   readonly #exchanges = new Set<LiveExchange>();
+  readonly #agents = new Map<string, number>();
   #emptied: (() => void)[] = [];
 
   get size(): number {
     return this.#exchanges.size;
+  }
+
+  /** Exchanges of one agent's that are in flight. */
+  of(agent: string): number {
+    return this.#agents.get(agent) ?? 0;
+  }
+
+  /** From here on the exchange counts as its caller's, and can be cut by the caller's name. */
+  identify(exchange: LiveExchange, caller: Caller): void {
+    if (exchange.caller === undefined) this.#agents.set(caller.agent.id, this.of(caller.agent.id) + 1);
+    exchange.caller = caller;
   }
 
   begin(): LiveExchange {
@@ -43,6 +55,12 @@ export class Live {
 
   end(exchange: LiveExchange): void {
     this.#exchanges.delete(exchange);
+    if (exchange.caller) {
+      const agent = exchange.caller.agent.id;
+      const left = this.of(agent) - 1;
+      if (left > 0) this.#agents.set(agent, left);
+      else this.#agents.delete(agent);
+    }
     if (this.#exchanges.size > 0) return;
     for (const resolve of this.#emptied.splice(0)) resolve();
   }

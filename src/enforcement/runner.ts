@@ -8,8 +8,6 @@ import { column, type StageRun, type Table, type Verdict } from './pipeline.ts';
 
 /** A pass that was decided under rules that have changed since is made again, so often at most. */
 const PASSES_MAX = 3;
-/** Each stage but `forward`, whose time is the upstream's. */
-const STAGE_MS_MAX = 10_000;
 
 /** Where the runner leaves a record of what it refused. */
 export interface Recorder {
@@ -27,6 +25,8 @@ export type RunnerParts = {
   clock: Clock;
   recorder: Recorder;
   stateVersion(): number;
+  /** For each stage but `forward`, whose time is the upstream's. */
+  stageMsMax(): number;
 };
 
 type Column = readonly { stage: string; run: StageRun }[];
@@ -121,8 +121,9 @@ export class Runner implements Gateway {
 
   #bounded(stage: string, verdict: Promise<Verdict>): Promise<Verdict> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#parts.clock.after(STAGE_MS_MAX, () =>
-        resolve(refuse('stage_timed_out', `${stage} took more than ${STAGE_MS_MAX} ms`)),
+      const bound_ms = this.#parts.stageMsMax();
+      const cancel = this.#parts.clock.after(bound_ms, () =>
+        resolve(refuse('stage_timed_out', `${stage} took more than ${bound_ms} ms`)),
       );
       verdict.then(resolve, reject).finally(cancel);
     });

@@ -1,6 +1,7 @@
 import type { Presented } from '../../core/exchange.ts';
 import type { Caller } from '../../core/principal.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
+import type { Live } from '../live.ts';
 import type { Pass } from '../pass.ts';
 import type { StageRun } from '../pipeline.ts';
 
@@ -14,13 +15,16 @@ export type Identify = {
  * Who is there, and may it be there at all. From here on the exchange can be cut by its caller's name; the stop list is
  * asked after that, so that a stop set in between is seen here or cuts there.
  */
-export function checkIdentity(identity: Identify): StageRun {
+export function checkIdentity(identity: Identify, live: Live, agentExchangesMax: () => number): StageRun {
   return async (pass) => {
     const caller = pass.parent ? upstreamOf(pass.parent, pass) : await identity.authenticate(pass.attempt.presented);
     if (isRefusal(caller)) return caller;
-    pass.live.caller = caller;
+    live.identify(pass.live, caller);
     const stopped = identity.stopped(caller);
     if (stopped) return stopped;
+    if (!pass.parent && live.of(caller.agent.id) > agentExchangesMax()) {
+      return refuse('rate_limited', `${caller.agent.id} has ${agentExchangesMax()} exchanges in flight`);
+    }
     pass.caller = caller;
     return undefined;
   };

@@ -10,18 +10,18 @@ import { type Decider, factsOf } from './decide.ts';
 
 /** How long a protocol may take to let go of an exchange that was cut, before the answer no longer waits for it. */
 const CUT_GRACE_MS = 100;
-/** The longest delay that a timer of the platform's can take. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const CUT_REFUSALS = {
   stopped: 'stopped',
-  caller_gone: 'gateway_stopping',
-  timed_out: 'run_ended',
+  caller_gone: 'caller_gone',
+  timed_out: 'exchange_timed_out',
   gateway_stopping: 'gateway_stopping',
 } as const satisfies Record<CutCause, string>;
 
 export type Forwarding = {
   clock: Clock;
+  /** Longest exchange, milliseconds; a longer one is cut. */
+  exchangeMsMax(): number;
   /** Whether this replica may forward now: it heard of revocations within the last second. */
   leased(): boolean;
   policy: Decider;
@@ -42,7 +42,7 @@ export function forward(from: Forwarding): StageRun {
     if (signal.aborted) pass.answer = cutRefusal(pass);
     else if (!from.leased()) pass.answer = refuse('lease_lapsed', 'no news of revocations for more than a second');
     else {
-      const left_ms = Math.min(pass.run.expires_at - from.clock.now(), TIMER_MS_MAX);
+      const left_ms = Math.min(pass.run.expires_at - from.clock.now(), from.exchangeMsMax());
       const cancelExpiry = from.clock.after(left_ms, () => pass.live.cut('timed_out'));
       pass.answer = await untilCut(from.clock, pass, pass.attempt.forward(pass.intent, ioOf(from, pass, receipt)));
       cancelExpiry();
@@ -102,8 +102,4 @@ function cutRefusal(pass: Pass): Refusal {
   const cause = pass.live.cause ?? 'stopped';
   pass.stop_cause = cause;
   return refuse(CUT_REFUSALS[cause], `cut in flight: ${cause}`);
-}
-
-export function isAnswer(answer: Answer | Refusal): answer is Answer {
-  return !isRefusal(answer);
 }
