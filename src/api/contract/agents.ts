@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { done, EVERYONE, get, OPERATORS, post, remove } from './route.ts';
-import { name, reason, time, tokenId } from './scalars.ts';
+import { count, name, reason, runId, time, tokenId } from './scalars.ts';
 
 export const agent = z
   .strictObject({
@@ -8,9 +8,9 @@ export const agent = z
     owner: z.string(),
     version: z.string(),
     jobs: z.array(z.string()),
-    /** RFC 7638 thumbprints of its keys. */
-    keys: z.array(z.string()),
-    added_at: time.nullable(),
+    /** RFC 7638 thumbprint of its key. */
+    key: z.string(),
+    added_at: time,
     /** The stop that holds it, where one does. */
     stopped_by: z.string().nullable(),
   })
@@ -22,10 +22,22 @@ export const token = z
     agent: z.string(),
     job: z.string(),
     issued_at: time,
-    expires_at: time.nullable(),
+    expires_at: time,
     revoked_at: time.nullable(),
   })
   .meta({ id: 'Token' });
+
+export const run = z
+  .strictObject({
+    id: z.string(),
+    agent: z.string(),
+    job: z.string(),
+    opened_by: z.string(),
+    opened_at: time,
+    expires_at: time,
+    ended_at: time.nullable(),
+  })
+  .meta({ id: 'Run' });
 
 export const STOP_KINDS = ['agent', 'run', 'key', 'token', 'upstream', 'all'] as const;
 
@@ -38,6 +50,8 @@ export const stop = z
     reason: z.string(),
     by: z.string(),
     since: time,
+    /** False while only the replica that was asked knows of it, because the database could not be reached. */
+    durable: z.boolean(),
   })
   .meta({ id: 'Stop' });
 
@@ -55,7 +69,13 @@ export const agentRoutes = {
     path: '/api/agents',
     summary: 'Register an agent; without a public key, one is made and its private half shown once.',
     roles: ['administrator'],
-    body: z.strictObject({ id: name, owner: name, jobs: z.array(name).min(1).max(64), public_key: jwk.optional() }),
+    body: z.strictObject({
+      id: name,
+      owner: name,
+      jobs: z.array(name).min(1).max(64),
+      version: name.optional(),
+      public_key: jwk.optional(),
+    }),
     response: z.strictObject({ agent, private_key: jwk.nullable() }),
   }),
   'agents.remove': remove({
@@ -85,6 +105,20 @@ export const agentRoutes = {
     params: z.strictObject({ token: tokenId }),
     response: done,
   }),
+  'runs.list': get({
+    path: '/api/runs',
+    summary: 'Runs, the newest first.',
+    roles: EVERYONE,
+    query: z.strictObject({ limit: count(500).optional() }),
+    response: z.strictObject({ runs: z.array(run) }),
+  }),
+  'runs.end': remove({
+    path: '/api/runs/:run',
+    summary: 'End a run; what it has in flight is cut.',
+    roles: OPERATORS,
+    params: z.strictObject({ run: runId }),
+    response: done,
+  }),
   'stops.list': get({
     path: '/api/stops',
     summary: 'What is stopped, by whom and why.',
@@ -109,6 +143,7 @@ export const agentRoutes = {
   }),
 } as const;
 
+export type Run = z.infer<typeof run>;
 export type Agent = z.infer<typeof agent>;
 export type Token = z.infer<typeof token>;
 export type Stop = z.infer<typeof stop>;

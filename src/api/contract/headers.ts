@@ -3,6 +3,3 @@
  * first (CORS preflight), and nothing here ever answers such a question with yes.
  */
 export const CLIENT_HEADER = 'sallyport-client';
-
-/** Over the control socket: `<person> <code>`, for what needs a person's presence. */
-export const PRESENCE_HEADER = 'sallyport-presence';

@@ -5,13 +5,13 @@
  * imports nothing but zod and the vocabulary. Rejected: decorators on handlers (the table is then nowhere to be seen),
  * a schema language beside the types (two truths).
  */
-export type { Agent, Stop, Token } from './agents.ts';
+export type { Agent, Run, Stop, Token } from './agents.ts';
 export { STOP_KINDS } from './agents.ts';
 export type { Decision, Exchange, ExchangePage, Filters, LiveEvent, State, Story } from './exchanges.ts';
 export { DECISIONS, filters, liveEvent, STATES } from './exchanges.ts';
-export { CLIENT_HEADER, PRESENCE_HEADER } from './headers.ts';
+export { CLIENT_HEADER } from './headers.ts';
 export type { Me, PersonEntry } from './people.ts';
-export type { ActiveSet, PolicyText, Proposal } from './policy.ts';
+export type { ActiveSet, PolicyEntry, PolicyProblem, Proposal } from './policy.ts';
 export type { Problem } from './problem.ts';
 export { problem } from './problem.ts';
 export type { Route } from './route.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { done, EVERYONE, get, post } from './route.ts';
-import { code, name, password, role, time } from './scalars.ts';
+import { done, EVERYONE, get, post, remove } from './route.ts';
+import { code, name, password, personId, role, time } from './scalars.ts';
 
 const roles = z.array(role).min(1);
 
@@ -18,7 +18,7 @@ export const me = z
   .meta({ id: 'Me' });
 
 export const person = z
-  .strictObject({ id: z.string(), name: z.string(), roles, authenticator: z.boolean() })
+  .strictObject({ id: z.string(), name: z.string(), roles, authenticator: z.boolean(), added_at: time })
   .meta({ id: 'Person' });
 
 /** Shown once, while enrolling. */
@@ -29,6 +29,9 @@ export const enrolment = z
   })
   .meta({ id: 'Enrolment' });
 
+/** The secret stands in the fragment, which no server and no log sees. */
+const setupLink = z.strictObject({ link: z.string(), expires_at: time }).meta({ id: 'SetupLink' });
+
 export const peopleRoutes = {
   'setup.redeem': post({
     path: '/api/setup',
@@ -36,6 +39,12 @@ export const peopleRoutes = {
     roles: 'anyone',
     body: z.strictObject({ secret: z.string().min(1).max(200), name, password }),
     response: me,
+  }),
+  'setup.link': post({
+    path: '/api/setup/link',
+    summary: 'Make the set-up link of the first account. Refused once there is one: after that, people add people.',
+    roles: ['administrator'],
+    response: setupLink,
   }),
   'session.open': post({
     path: '/api/sign-in',
@@ -71,7 +80,24 @@ export const peopleRoutes = {
     roles: ['administrator'],
     presence: true,
     body: z.strictObject({ roles }),
-    response: z.strictObject({ link: z.string(), expires_at: time }),
+    response: setupLink,
+  }),
+  'people.change': post({
+    path: '/api/people/:person/roles',
+    summary: "Change a person's roles; their sessions end.",
+    roles: ['administrator'],
+    presence: true,
+    params: z.strictObject({ person: personId }),
+    body: z.strictObject({ roles }),
+    response: done,
+  }),
+  'people.remove': remove({
+    path: '/api/people/:person',
+    summary: 'Remove a person; their sessions end.',
+    roles: ['administrator'],
+    presence: true,
+    params: z.strictObject({ person: personId }),
+    response: done,
   }),
 } as const;
 

@@ -1,59 +1,74 @@
 import { z } from 'zod';
 import { EVERYONE, get, post } from './route.ts';
-import { digest, time } from './scalars.ts';
+import { digest, reason, time } from './scalars.ts';
 
-export const policyText = z
+export const policyEntry = z
   .strictObject({
     id: z.string(),
     effect: z.enum(['permit', 'forbid']),
-    reason: z.string(),
-    public: z.string().nullable(),
     file: z.string(),
     line: z.number().int(),
-    text: z.string(),
+    reason: z.string(),
+    public: z.string().nullable(),
+    /** False where cedar-wasm evaluates it instead of the compiled form. */
+    compiled: z.boolean(),
   })
   .meta({ id: 'Policy' });
 
-/** A set of policies that waits for someone to activate it. */
+export const policyProblem = z
+  .strictObject({
+    severity: z.enum(['error', 'warning']),
+    file: z.string(),
+    line: z.number().int(),
+    column: z.number().int(),
+    policy: z.string().nullable(),
+    message: z.string(),
+    help: z.string().nullable(),
+  })
+  .meta({ id: 'PolicyProblem' });
+
+/** An edit that may widen what is permitted; it waits for someone to activate it. */
 export const proposal = z
   .strictObject({
     set: digest,
     proposed_at: time,
-    proposed_by: z.string(),
-    /** Why a person must look: an edit that widens waits, one that narrows does not. */
-    why: z.string(),
-    added: z.array(policyText),
-    removed: z.array(policyText),
-    changed: z.array(z.strictObject({ before: policyText, after: policyText })),
+    added: z.array(z.string()),
+    removed: z.array(z.string()),
+    /** Why it may widen, a sentence each. */
+    widens: z.array(z.string()),
   })
   .meta({ id: 'Proposal' });
 
 export const activeSet = z
-  .strictObject({
-    set: digest,
-    activated_at: time.nullable(),
-    activated_by: z.string().nullable(),
-    policies: z.array(policyText),
-  })
+  .strictObject({ set: digest, activated_at: time, activated_by: z.string(), why: z.string() })
   .meta({ id: 'PolicySet' });
 
 export const policyRoutes = {
   policy: get({
     path: '/api/policy',
-    summary: 'The active policy set and the proposals that wait.',
+    summary: 'The active policy set, its policies, what is wrong with the files, and the proposals that wait.',
     roles: EVERYONE,
-    response: z.strictObject({ active: activeSet, proposals: z.array(proposal) }),
+    response: z
+      .strictObject({
+        active: activeSet,
+        evaluator: z.enum(['compiled', 'cedar-wasm']),
+        policies: z.array(policyEntry),
+        problems: z.array(policyProblem),
+        proposals: z.array(proposal),
+      })
+      .meta({ id: 'PolicyState' }),
   }),
   'policy.activate': post({
     path: '/api/policy/activate',
     summary: 'Activate a policy set by its digest.',
     roles: ['administrator'],
     presence: true,
-    body: z.strictObject({ set: digest.min(8), reason: z.string().min(1).max(500) }),
+    body: z.strictObject({ set: digest.min(8), reason }),
     response: activeSet,
   }),
 } as const;
 
-export type PolicyText = z.infer<typeof policyText>;
+export type PolicyEntry = z.infer<typeof policyEntry>;
+export type PolicyProblem = z.infer<typeof policyProblem>;
 export type Proposal = z.infer<typeof proposal>;
 export type ActiveSet = z.infer<typeof activeSet>;

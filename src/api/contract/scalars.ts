@@ -8,6 +8,8 @@ const id = (prefix: string, what: string) =>
     .describe(what);
 
 export const receiptId = id('rcp', 'A receipt');
+export const runId = id('run', 'A run');
+export const personId = id('usr', 'A person');
 export const tokenId = id('tok', 'A bearer token, never its secret');
 
 /** Names of agents and jobs as an operator types them; the same alphabet as in sallyport.yaml. */
