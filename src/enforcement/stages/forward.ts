@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Access } from '../../core/decision.ts';
 import type { Answer, Frame } from '../../core/exchange.ts';
-import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
+import { type Refusal, refuse } from '../../core/refusal.ts';
 import type { ChildRequest, ChildResult, ForwardIo } from '../attempt.ts';
 import type { CutCause } from '../live.ts';
 import type { Pass } from '../pass.ts';
