@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type JsonWebKey } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SigningJwk } from '../controls/identity/index.ts';
@@ -59,6 +59,6 @@ function hex(random: Random): string {
 
 function newSigningKey(random: Random): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const jwk: JsonWebKey = privateKey.export({ format: 'jwk' });
+  const jwk = privateKey.export({ format: 'jwk' });
   return JSON.stringify({ ...jwk, kid: newId('key', random) });
 }
