@@ -1,5 +1,6 @@
 import type { Access } from './decision.ts';
 import type { JsonValue } from './json.ts';
+import type { Refusal } from './refusal.ts';
 
 /** The columns of the pipeline's table. */
 export const PROTOCOLS = ['mcp', 'llm', 'postgres'] as const;
@@ -39,6 +40,11 @@ export type Intent = {
   sent: Uint8Array | undefined;
   /** Opaque id of the upstream as configured, where there is one. */
   upstream: string | undefined;
+  /**
+   * What is wrong with the request beside policy: arguments that do not fit a schema, a path that leaves its folder. It
+   * refuses after the decision, so that what may not be seen does not tell of its schema.
+   */
+  defect?: Refusal | undefined;
   /** What a person is shown, kept as sealed payload: names, arguments. Never on the wire or in a receipt. */
   payload: JsonValue;
 };

@@ -11,9 +11,9 @@ import type { Refusal } from '../core/refusal.ts';
 export interface Attempt {
   readonly protocol: ProtocolName;
   readonly presented: Presented;
-  /** W3C trace id, hex, where the caller sent one. */
+  /** W3C trace id, hex, where the caller sent one. It may stand in the body: read it after `parse`. */
   readonly trace: string | undefined;
-  /** Receipt id of an earlier pass that this one takes up. */
+  /** Receipt id of an earlier pass that this one takes up. Read it after `parse`. */
   readonly continues: string | undefined;
   /** Wire message to accesses with arguments. Called once, after identity; may read the body, within its bounds. */
   parse(caller: Caller, run: Run): Promise<Intent | Refusal> | Intent | Refusal;

@@ -169,8 +169,13 @@ function parsedOnce(attempt: Attempt): Attempt {
   return {
     protocol: attempt.protocol,
     presented: attempt.presented,
-    trace: attempt.trace,
-    continues: attempt.continues,
+    // Both may stand in the body, and so be known only once it is parsed.
+    get trace() {
+      return attempt.trace;
+    },
+    get continues() {
+      return attempt.continues;
+    },
     forward: (intent, io) => attempt.forward(intent, io),
     parse: (caller, run) => {
       if (by !== undefined && by !== run.id) return refuse('state_changed', 'the run changed between two passes');

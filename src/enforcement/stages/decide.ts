@@ -20,9 +20,10 @@ export function decide(policy: Decider): StageRun {
     const decisions = pass.intent.accesses.map((access) => decideAccess(policy, pass, access));
     pass.decisions = decisions;
     const denied = decisions.findIndex((decision) => decision.effect === 'deny');
-    if (denied < 0) return undefined;
+    if (denied < 0) return pass.intent.defect;
     const access = pass.intent.accesses[denied] as Access;
     if (isHidden(policy, pass, access)) pass.shown = refuse('not_found', 'hidden from this agent');
+    else pass.shown = pass.intent.defect;
     return refusalOf(decisions[denied] as Decision);
   };
 }
