@@ -1,7 +1,8 @@
 import { type Document, isMap, isNode, isPair, isScalar, type LineCounter, type Node } from 'yaml';
 import type { z } from 'zod';
+import { nearest } from '../core/nearest.ts';
 import { describeNode, jsonSchema, nodeAt, type SchemaNode } from './fields.ts';
-import { type ConfigProblem, describeFound, nearest } from './problem.ts';
+import { type ConfigProblem, describeFound } from './problem.ts';
 
 type Written = { document: Document.Parsed; lines: LineCounter; file: string; written: unknown };
 type Issue = z.core.$ZodIssue;

@@ -12,7 +12,8 @@
 export { childEnvironment, configuredPath, type TerminalPreferences, terminalPreferences } from './environment.ts';
 export { type Config, type ConfigResult, loadConfig, parseConfig } from './load.ts';
 export { configJsonSchema, configManual } from './manual.ts';
-export { type ConfigProblem, describeProblem, nearest } from './problem.ts';
+export { controlSocket, findConfig } from './places.ts';
+export { type ConfigProblem, describeProblem } from './problem.ts';
 export type { Transport } from './upstream-schema.ts';
 export { type ConfigWatch, needsRestart, type WatchListeners, watchConfig } from './watch.ts';
 

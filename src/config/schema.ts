@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Secret } from '../core/secret.ts';
 import { absolutePath, type Surroundings } from './surroundings.ts';
 import { upstreamSchema } from './upstream-schema.ts';
-import { address, bounded, origin, path, secretOrUrl } from './values.ts';
+import { address, bounded, dataFolder, origin, path, secretOrUrl } from './values.ts';
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const name = z.string().regex(NAME, 'lower-case letters, digits and inner hyphens, at most 63');
@@ -15,7 +15,7 @@ export function configSchema(surroundings: Surroundings) {
   const section = sections(surroundings);
   return z
     .strictObject({
-      data: path(surroundings)
+      data: dataFolder(surroundings)
         .prefault('.sallyport')
         .describe('Folder of the database, keys, log tiles and control socket. Created with mode 0700.'),
       listen: section.listen

@@ -36,6 +36,25 @@ export function path({ folder }: Surroundings) {
     .transform((text) => absolutePath(text, folder));
 }
 
+const DATA_PATH_BYTES_MAX = 90;
+
+/** The data folder. The control socket lies in it, and the address of a Unix socket has 104 bytes on some systems. */
+export function dataFolder({ folder }: Surroundings) {
+  return z
+    .string()
+    .min(1)
+    .transform((text, context) => {
+      const absolute = absolutePath(text, folder);
+      if (Buffer.byteLength(absolute) > DATA_PATH_BYTES_MAX && process.platform !== 'win32') {
+        context.addIssue({
+          code: 'custom',
+          message: `a folder whose path, ${absolute}, has at most ${DATA_PATH_BYTES_MAX} bytes`,
+        });
+      }
+      return absolute;
+    });
+}
+
 /** A database address. One that holds a password must come by reference: the file is read, copied and committed. */
 export function secretOrUrl(surroundings: Surroundings) {
   return z.string().transform((text, context): Secret => {

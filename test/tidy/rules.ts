@@ -35,6 +35,7 @@ export const EXTRA_IMPORTS: Record<string, { may: readonly string[]; because: st
   'cli/commands/verify.ts': { may: ['controls/audit'], because: 'a stranger verifies without a gateway' },
   'cli/commands/audit.ts': { may: ['config', 'controls/audit', '.'], because: '`audit fork` needs a stopped gateway' },
   'cli/gateway.ts': { may: ['config'], because: 'finds the control socket of the folder it is called in' },
+  'cli/terminal.ts': { may: ['config'], because: 'colours and width as the environment wants them' },
   'cli/starter.ts': { may: ['config'], because: 'the first run writes sallyport.yaml' },
 };
 
@@ -44,6 +45,8 @@ export const DOORLESS: readonly string[] = ['core', '.'];
 /** Doors that are not `<folder>/index.ts`. */
 export const EXTRA_DOORS: Record<string, readonly string[]> = {
   'controls/audit': ['controls/audit/verify.ts'],
+  // The command line starts in milliseconds only if it can ask for colours without loading the schema.
+  config: ['config/environment.ts'],
   // A browser cannot load the transport that opens a socket.
   'api/client': ['api/client/socket.ts'],
 };
