@@ -19,6 +19,11 @@ export type ReceiptHead = {
   replica: string;
   epoch: number;
   n: number;
+  /**
+   * RFC 6962 leaf hash of the receipt before it of the same replica and epoch, hex; null for the first. So a change shows
+   * at its place even where the tree was built and signed anew.
+   */
+  prev: string | null;
   /** Milliseconds since the Unix epoch. */
   time: number;
   build: string;
@@ -86,6 +91,7 @@ export type FloodReceipt = ReceiptHead & {
   source_digest: string;
   second: number;
   count: number;
+  payload: string | null;
 };
 
 /** Intents that could not be written: stated by the first receipt that could. */
