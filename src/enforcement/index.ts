@@ -5,3 +5,15 @@
  * (nine copies that drift), hooks that a protocol calls when it remembers to.
  */
 export type { Attempt, ChildRequest, ChildResult, ForwardIo, Gateway, PassResult, Sink } from './attempt.ts';
+export { type Egress, type EgressOptions, openEgress } from './egress/egress.ts';
+export type {
+  HttpAddress,
+  HttpCall,
+  HttpFailure,
+  HttpHeaders,
+  HttpOrigin,
+  HttpReply,
+  HttpRequest,
+} from './egress/http.ts';
+export type { Child, ChildEnd, ChildOutput, Program } from './egress/launch.ts';
+export type { LearnedAnswer, LearnedBounds, Network } from './egress/learned.ts';

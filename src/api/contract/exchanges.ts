@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { REFUSAL_CODES } from '../../core/refusal.ts';
 import { get, READERS } from './route.ts';
-import { count, digest, json, name, receiptId, time } from './scalars.ts';
+import { count, digest, name, receiptId, time } from './scalars.ts';
 
 export const DECISIONS = ['permit', 'hold', 'deny'] as const;
 /** `open` until the outcome is in the log. */
@@ -55,7 +55,7 @@ export const policyNote = z
 
 /** A receipt as it stands in the log; its fields are documented with the log. */
 export const logged = z
-  .strictObject({ index: z.number().int().nullable(), receipt: z.record(z.string(), json) })
+  .strictObject({ index: z.number().int().nullable(), receipt: z.record(z.string(), z.json()) })
   .meta({ id: 'LoggedReceipt' });
 
 export const story = z
@@ -91,8 +91,8 @@ export const story = z
       })
       .nullable(),
     /** Unsealed: what was asked, and what came back where it was kept. */
-    asked: json,
-    answered: json,
+    asked: z.json(),
+    answered: z.json(),
     receipts: z.array(logged),
     children: z.array(receiptId),
     continues: z.string().nullable(),

@@ -25,7 +25,6 @@ export type {
   LoggedReceipt,
   OutcomeDraft,
   Payload,
-  Reader,
   RefusalDraft,
   Story,
 } from './contract.ts';
