@@ -54,10 +54,12 @@ export type Frame = { name: string; value: JsonValue; bytes: number };
 
 export type OutcomeKind = 'completed' | 'failed' | 'withheld' | 'cut' | 'cancelled' | 'unknown';
 
-/** What came back. `value` is the protocol's own; `released` what the caller gets. */
+/** What came back, as the caller gets it. */
 export type Answer = {
   outcome: OutcomeKind;
   value: JsonValue;
+  /** The final answer's bytes, where the protocol has written them already; the receipt names their digest. */
+  released?: Uint8Array | undefined;
   received_bytes: number;
   /** Frames that passed before it. */
   frames: number;

@@ -17,3 +17,7 @@ export type {
 } from './egress/http.ts';
 export type { Child, ChildEnd, ChildOutput, Program } from './egress/launch.ts';
 export type { LearnedAnswer, LearnedBounds, Network } from './egress/learned.ts';
+export type { Live, LiveExchange } from './live.ts';
+export { type Bounds, type Enforcement, type EnforcementParts, openEnforcement } from './open.ts';
+export type { Cell, Planned, Row, Table } from './pipeline.ts';
+export { sourcePrefix } from './source.ts';

@@ -1,0 +1,88 @@
+import { hash } from 'node:crypto';
+import type { Ledger } from '../controls/audit/index.ts';
+import type { Identity } from '../controls/identity/index.ts';
+import type { PolicyEngine } from '../controls/policy/index.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Presented } from '../core/exchange.ts';
+import type { StateWatch } from '../storage/index.ts';
+import type { Gateway } from './attempt.ts';
+import { Live } from './live.ts';
+import { pipeline, type Table } from './pipeline.ts';
+import { openRecorder } from './recorder.ts';
+import { Runner } from './runner.ts';
+import { type AdmissionRules, admitConnection } from './stages/admit-connection.ts';
+import { checkIdentity } from './stages/check-identity.ts';
+import { decide } from './stages/decide.ts';
+import { forward } from './stages/forward.ts';
+import { hold } from './stages/hold.ts';
+import { loadRun } from './stages/load-run.ts';
+import { parseIntent } from './stages/parse-intent.ts';
+import { recordIntent } from './stages/record-intent.ts';
+import { recordOutcome } from './stages/record-outcome.ts';
+
+/** Bounds that a reload of the configuration may change; read at each use. */
+export type Bounds = AdmissionRules & {
+  agent_exchanges_max: number;
+  exchange_ms_max: number;
+  stage_ms_max: number;
+};
+
+export type EnforcementParts = {
+  clock: Clock;
+  identity: Pick<Identity, 'authenticate' | 'loadRun' | 'stops'>;
+  /** Whether what is presented was verified a moment ago and still counts; cheap, and only ever a reason to look closer. */
+  recognises(presented: Presented): boolean;
+  policy: Pick<PolicyEngine, 'decide' | 'visible'>;
+  ledger: Pick<Ledger, 'intent' | 'outcome' | 'refusal' | 'flood'>;
+  state: Pick<StateWatch, 'version' | 'lease' | 'leased'>;
+  bounds(): Bounds;
+  /** The table as it is run. For the test that takes cells away, one at a time. */
+  table?: ((table: Table) => Table) | undefined;
+};
+
+export type Enforcement = {
+  gateway: Gateway;
+  live: Live;
+  table: Table;
+};
+
+/** Joins controls and table. Whatever changes the stop list cuts what is in flight, before anything is awaited. */
+export function openEnforcement(parts: EnforcementParts): Enforcement {
+  const { clock, identity, policy, ledger, state, bounds } = parts;
+  const live = new Live();
+  const stopped = (who: Parameters<typeof identity.stops.find>[0]) => identity.stops.find(who);
+  const admission = admitConnection({ rules: bounds, clock, recognises: parts.recognises });
+  const built = pipeline({
+    admitConnection: admission.stage,
+    checkIdentity: checkIdentity(
+      { authenticate: (presented) => identity.authenticate(presented), stopped },
+      live,
+      () => bounds().agent_exchanges_max,
+    ),
+    loadRun: loadRun((caller) => identity.loadRun(caller)),
+    parseIntent: parseIntent(stopped),
+    decide: decide(policy),
+    hold: hold(),
+    recordIntent: recordIntent({ lease: () => state.lease(), intent: (draft) => ledger.intent(draft) }),
+    forward: forward({
+      clock,
+      policy,
+      exchangeMsMax: () => bounds().exchange_ms_max,
+      leased: () => state.leased(),
+      child: (pass, request) => runner.child(pass, request),
+      digest: (names) => hash('sha256', names.join('\n')),
+    }),
+    recordOutcome: recordOutcome({ clock, outcome: (draft) => ledger.outcome(draft) }),
+  });
+  const table = parts.table ? parts.table(built) : built;
+  const runner = new Runner({
+    table,
+    live,
+    clock,
+    recorder: openRecorder({ clock, ledger, strangerRefused: admission.failed }),
+    stateVersion: () => state.version(),
+    stageMsMax: () => bounds().stage_ms_max,
+  });
+  identity.stops.onChange(() => live.review(stopped));
+  return { gateway: runner, live, table };
+}

@@ -1,0 +1,37 @@
+import type { IntentDraft, IntentResult } from '../../controls/audit/index.ts';
+import { refuse } from '../../core/refusal.ts';
+import { completeFactsOf } from '../facts.ts';
+import type { StageRun } from '../pipeline.ts';
+
+export type RecordIntent = {
+  /** Whether this replica may forward now, and why not. */
+  lease(): { held: true } | { held: false; reason: string };
+  intent(draft: IntentDraft): Promise<IntentResult>;
+};
+
+/**
+ * The one strongly consistent point: the intent is durable, the proof claimed and the rules unchanged since the decision,
+ * all in one transaction; or nothing is forwarded. No claim and no receipt without a lease, which the next try would need
+ * anyway.
+ */
+export function recordIntent(from: RecordIntent): StageRun {
+  return async (pass) => {
+    const lease = from.lease();
+    if (!lease.held) return refuse('lease_lapsed', lease.reason);
+    const recorded = await from.intent({
+      facts: completeFactsOf(pass),
+      payload: pass.intent.payload,
+      claims: { proof: pass.caller.proof },
+      decided_under: pass.decided_under,
+    });
+    switch (recorded.kind) {
+      case 'committed':
+        pass.receipt = recorded.receipt;
+        return undefined;
+      case 'stale':
+        return refuse('state_changed', `decided under version ${pass.decided_under}, which is no longer in force`);
+      case 'refusal':
+        return recorded;
+    }
+  };
+}
