@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { REFUSAL_CODES } from '../../core/refusal.ts';
 import { get, READERS } from './route.ts';
-import { count, digest, name, receiptId, time } from './scalars.ts';
+import { count, digest, json, name, receiptId, time } from './scalars.ts';
 
 export const DECISIONS = ['permit', 'hold', 'deny'] as const;
 /** `open` until the outcome is in the log. */
@@ -50,12 +50,19 @@ export const exchange = z
   .meta({ id: 'Exchange' });
 
 export const policyNote = z
-  .strictObject({ id: z.string(), reason: z.string().nullable(), public: z.string().nullable() })
+  .strictObject({
+    id: z.string(),
+    reason: z.string().nullable(),
+    public: z.string().nullable(),
+    /** Where it stands among the files of the active set. */
+    file: z.string().nullable(),
+    line: z.number().int().nullable(),
+  })
   .meta({ id: 'PolicyNote' });
 
 /** A receipt as it stands in the log; its fields are documented with the log. */
 export const logged = z
-  .strictObject({ index: z.number().int().nullable(), receipt: z.record(z.string(), z.json()) })
+  .strictObject({ index: z.number().int().nullable(), receipt: z.record(z.string(), json) })
   .meta({ id: 'LoggedReceipt' });
 
 export const story = z
@@ -73,7 +80,6 @@ export const story = z
       policies: z.array(policyNote),
       errors: z.array(z.string()),
       obligations: z.array(z.string()),
-      hints: z.array(z.string()),
       shadow: z.array(z.string()),
       set: digest.nullable(),
     }),
@@ -91,11 +97,12 @@ export const story = z
       })
       .nullable(),
     /** Unsealed: what was asked, and what came back where it was kept. */
-    asked: z.json(),
-    answered: z.json(),
+    asked: json,
+    answered: json,
     receipts: z.array(logged),
     children: z.array(receiptId),
     continues: z.string().nullable(),
+    continued_by: z.array(receiptId),
     /** What is not here, and why. */
     missing: z.array(z.string()),
     /** Receipt of this reading. */

@@ -5,6 +5,7 @@ import { logRoutes } from './log.ts';
 import { peopleRoutes } from './people.ts';
 import { policyRoutes } from './policy.ts';
 import { EVERYONE, get, type Route } from './route.ts';
+import { json } from './scalars.ts';
 import { statusRoutes } from './status.ts';
 
 /** Every route of the control plane. What is not in this table does not answer. */
@@ -19,7 +20,7 @@ export const ROUTES = {
     path: '/api/openapi.json',
     summary: 'This table as an OpenAPI 3.1 document.',
     roles: EVERYONE,
-    response: z.record(z.string(), z.json()),
+    response: z.record(z.string(), json),
   }),
 } as const satisfies Record<string, Route>;
 

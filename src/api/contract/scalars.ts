@@ -34,3 +34,6 @@ export const role = z.enum(ROLES);
 export const code = z.string().regex(/^\d{6}$/, 'six digits');
 export const password = z.string().min(12, 'at least 12 characters').max(256);
 export const reason = z.string().min(1, 'say why').max(500);
+
+/** Any JSON value. */
+export const json = z.json().meta({ id: 'JsonValue' });

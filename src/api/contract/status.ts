@@ -5,13 +5,18 @@ import { digest, time } from './scalars.ts';
 export const upstream = z
   .strictObject({
     server: z.string(),
-    state: z.string(),
-    /** Whether an agent could reach it around the gateway, and how to close that way. */
-    enclosed: z.enum(['enclosed', 'bypassable']),
-    how: z.string(),
-    era: z.string().nullable(),
+    /** `idle`: nothing is open. `ready`: in use. `waiting`: it failed and is tried again. */
+    state: z.enum(['idle', 'ready', 'waiting']),
+    /** Eras of MCP that it was found to speak. */
+    eras: z.array(z.string()),
+    sessions: z.number().int(),
     restarts: z.number().int(),
+    dropped: z.number().int(),
     last_error: z.string().nullable(),
+    /** Whether an agent could reach it around the gateway. */
+    exposure: z.enum(['enclosed', 'bypassable']),
+    /** Why, and how to close that way. */
+    exposure_note: z.string(),
   })
   .meta({ id: 'Upstream' });
 
@@ -43,6 +48,7 @@ export const status = z
     upstreams: z.array(upstream),
     log: z.strictObject({
       state: z.enum(['writing', 'unavailable', 'forked']),
+      reason: z.string().nullable(),
       origin: z.string(),
       size: z.number().int(),
       root: digest,
@@ -53,8 +59,8 @@ export const status = z
     policy: z.strictObject({
       set: digest,
       policies: z.number().int(),
-      activated_at: time.nullable(),
-      activated_by: z.string().nullable(),
+      activated_at: time,
+      activated_by: z.string(),
     }),
     in_flight: z.number().int(),
     stops: z.number().int(),

@@ -1,0 +1,53 @@
+import type { Ledger } from '../controls/audit/index.ts';
+import type { Identity } from '../controls/identity/index.ts';
+import type { PolicySets } from '../controls/policy/index.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Fault, Upstream } from './contract/index.ts';
+
+/** What the gateway as a whole says of itself, beside what its parts say. */
+export type GatewayState = {
+  mode: 'enforcing' | 'observing';
+  /** When observing ends by itself. */
+  observing_until: number | null;
+  build: string;
+  started_at: number;
+  replica: string;
+  /** Whether this replica may forward now: it has heard of revocations less than a second ago. */
+  leased: boolean;
+  state_version: number;
+  /** `sqlite` or `postgres`. */
+  storage: string;
+  /** Exchanges in flight on this replica. */
+  in_flight: number;
+  /** Where agents reach it. */
+  agents_url: string;
+  /** What only main knows to be wrong, such as a configuration file that could not be taken over. */
+  faults: readonly Fault[];
+};
+
+export interface GatewayPort {
+  state(): GatewayState;
+  upstreams(): readonly UpstreamState[];
+}
+
+/** As the protocol has it; `undefined` is its way of saying `null`. */
+export type UpstreamState = Omit<Upstream, 'eras' | 'last_error'> & {
+  eras: readonly string[];
+  last_error: string | undefined;
+};
+
+export type LedgerPort = Pick<
+  Ledger,
+  'story' | 'feed' | 'latest' | 'onGrowth' | 'checkpoint' | 'proof' | 'status' | 'control'
+>;
+
+/** All that routes need. */
+export type ApiPorts = {
+  clock: Clock;
+  identity: Pick<Identity, 'people' | 'agents' | 'tokens' | 'runs' | 'stops'>;
+  policy: Pick<PolicySets, 'status' | 'list' | 'proposals' | 'activate'>;
+  ledger: LedgerPort;
+  gateway: GatewayPort;
+  /** Where people reach the console; set-up links point there. */
+  console_url(): string;
+};

@@ -1,0 +1,41 @@
+import { refuse } from '../../core/refusal.ts';
+import type { Handlers, StreamHandlers } from '../handler.ts';
+import type { ApiPorts } from '../ports.ts';
+import { follow } from '../story/follow.ts';
+import { exchangePage } from '../story/page.ts';
+import { tell } from '../story/story.ts';
+
+const PAGE_DEFAULT = 100;
+/** Live readers at one time: each one reads the log for itself. */
+const LIVE_MAX = 64;
+
+export function exchangeHandlers({ ledger, policy }: ApiPorts): Pick<Handlers, 'exchanges.list' | 'exchanges.story'> {
+  return {
+    'exchanges.list': ({ query: { cursor, limit, ...filters } }, { caller }) =>
+      exchangePage(ledger, { filters, cursor, limit: limit ?? PAGE_DEFAULT, reader: caller.by }),
+    'exchanges.story': async ({ params: { receipt } }, { caller }) => {
+      const found = await ledger.story(receipt, { reader: caller.by });
+      const story = found && tell(found, { policies: policy.list(), set: policy.status().active.digest });
+      return story ?? refuse('not_found', `${receipt} is no receipt of an exchange`);
+    },
+  };
+}
+
+export function liveHandlers({ clock, ledger }: ApiPorts): StreamHandlers {
+  let readers = 0;
+  return {
+    'exchanges.live': async ({ query: { after, ...filters } }, { caller, last_event_id, signal }) => {
+      if (readers >= LIVE_MAX) return refuse('rate_limited', `${LIVE_MAX} live streams are open`);
+      readers += 1;
+      signal.addEventListener('abort', () => (readers -= 1), { once: true });
+      const draft = { event: 'payload.read', by: caller.by, subject: 'live', before: null, after: null } as const;
+      const under = await ledger.control(undefined, draft);
+      const from = resumeAt(last_event_id) ?? after ?? ledger.status().size - 1;
+      return follow({ clock, ledger, after: from, filters, under, signal });
+    },
+  };
+}
+
+function resumeAt(last_event_id: string | undefined): number | undefined {
+  return last_event_id !== undefined && /^\d{1,15}$/.test(last_event_id) ? Number(last_event_id) : undefined;
+}

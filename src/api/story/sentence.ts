@@ -1,0 +1,74 @@
+import type { Exchange, Story } from '../contract/index.ts';
+
+const VERBS: Readonly<Record<string, string>> = {
+  'tool.call': 'asked to call',
+  'resource.read': 'asked to read',
+  'resource.subscribe': 'asked to follow',
+  'prompt.get': 'asked for the prompt',
+  'completion.complete': 'asked for completions from',
+  'log.set_level': 'asked to set the log level of',
+  'sampling.create': 'asked for a completion by the model of',
+  'elicitation.create': 'asked a question to the person behind',
+  'roots.list': 'asked for the folders of',
+  'server.discover': 'asked what there is at',
+};
+
+const ENDINGS: Readonly<Record<Exchange['state'], string>> = {
+  open: 'It is still going on.',
+  completed: 'It completed',
+  failed: 'It failed',
+  withheld: 'The answer was withheld',
+  cut: 'It was cut',
+  cancelled: 'The caller went away',
+  unknown: 'What became of it is not known',
+  refused: 'Nothing was forwarded.',
+  held: 'It waits for a person.',
+};
+
+/** An exchange opens as a sentence: who, in what, asked for what, what was decided and why, what became of it. */
+export function sentence(exchange: Exchange, outcome: Story['outcome'], reason: string | null): string {
+  return [`${who(exchange)} ${what(exchange)}.`, decided(exchange, reason), ended(exchange, outcome)].join(' ');
+}
+
+function who({ agent, job }: Exchange): string {
+  if (agent === '') return 'Someone';
+  return job === '' ? agent : `${agent}, in a run of job ${job},`;
+}
+
+function what({ action, operation, resource, more }: Exchange): string {
+  const verb = VERBS[action] ?? `asked for ${action === '' ? operation || 'something' : action} on`;
+  const name = resource === null ? 'something whose name is not here' : shortName(resource);
+  const rest = more === 0 ? '' : ` and ${more} more`;
+  return action === '' && resource === null ? `asked for ${operation || 'something'}` : `${verb} ${name}${rest}`;
+}
+
+/** `Tool::"files/read"` is `files/read` to people. */
+export function shortName(resource: string): string {
+  const match = /^[A-Za-z]+::"(.*)"$/s.exec(resource);
+  return match === null ? resource : match[1]!.replaceAll('\\"', '"');
+}
+
+function decided({ decision, code, policies }: Exchange, reason: string | null): string {
+  const by = policies.length === 0 ? '' : ` by ${policies.join(', ')}`;
+  switch (decision) {
+    case 'permit':
+      return policies.length === 0 ? 'It was permitted.' : `It was permitted${by}.`;
+    case 'hold':
+      return `It was held${by}.`;
+    case 'deny': {
+      const why = reason === null ? '' : `: ${reason.replace(/\.$/, '')}`;
+      return policies.length === 0 || policies[0] === 'default-deny'
+        ? `It was refused (${code})${why}.`
+        : `It was refused${by} (${code})${why}.`;
+    }
+  }
+}
+
+function ended({ state }: Exchange, outcome: Story['outcome']): string {
+  const words = ENDINGS[state];
+  if (outcome === null || words.endsWith('.')) return words.endsWith('.') ? words : `${words}.`;
+  const ms = outcome.duration_us / 1000;
+  const after = ms < 10 ? ms.toFixed(1) : Math.round(ms).toString();
+  const cause = outcome.cause === null ? '' : `: ${outcome.cause.replace(/\.$/, '')}`;
+  return `${words} after ${after} ms${cause}.`;
+}
