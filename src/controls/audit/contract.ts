@@ -86,6 +86,12 @@ export type Story = {
   read_under: string | null;
 };
 
+/**
+ * Who opens payloads. A name leaves a `payload.read` receipt for each call; `under` names one that such a call returned,
+ * for a reading that goes on (a live stream), which would otherwise write a receipt for every receipt it shows.
+ */
+export type Reader = string | { under: string };
+
 export type FeedPage = { receipts: readonly LoggedReceipt[]; read_under: string | null };
 
 export type LedgerStatus = {
@@ -130,9 +136,9 @@ export interface Ledger {
   /** The whole exchange, by any of its receipts. With `reader`, payloads are opened and a `payload.read` receipt stands first. */
   story(receipt: string, options?: { reader?: string }): Promise<Story | undefined>;
   /** Entries with an index above `after`, in the order of the log. -1 starts at the beginning. */
-  feed(after: number, limit: number, options?: { reader?: string }): Promise<FeedPage>;
+  feed(after: number, limit: number, options?: { reader?: Reader }): Promise<FeedPage>;
   /** Entries with an index below `before` (`Infinity`: the newest), newest first. */
-  latest(before: number, limit: number, options?: { reader?: string }): Promise<FeedPage>;
+  latest(before: number, limit: number, options?: { reader?: Reader }): Promise<FeedPage>;
   /** Called after the log has grown, with its size. The returned function ends it. */
   onGrowth(listener: (size: number) => void): () => void;
   /** The newest checkpoint as a signed note; undefined before the first. */

@@ -25,6 +25,7 @@ export type {
   LoggedReceipt,
   OutcomeDraft,
   Payload,
+  Reader,
   RefusalDraft,
   Story,
 } from './contract.ts';
