@@ -1,0 +1,54 @@
+import type { Environment } from './environment.ts';
+import { type CompiledPolicy, evaluateConditions } from './policy.ts';
+import { indexPolicies } from './policy-index.ts';
+import { Failure, type Result, UNKNOWN } from './results.ts';
+import { scopeMatches } from './scope.ts';
+
+/** How a policy whose head matches came out: true, false, a `Failure`, or `Partial` where something was unknown. */
+export type Outcome = { policy: CompiledPolicy; result: Result };
+
+export interface Evaluator {
+  /** One outcome for each policy in scope, in the order of the set. */
+  evaluate(environment: Environment): Outcome[];
+}
+
+/**
+ * `fallback` answers for what could not be compiled; it is asked only where such a policy is in scope. Without one, those
+ * come out unknown (lists) and must be treated so.
+ */
+export function createEvaluator(
+  policies: readonly CompiledPolicy[],
+  fallback: ((policy: CompiledPolicy, environment: Environment) => Result) | undefined = undefined,
+): Evaluator {
+  const index = indexPolicies(policies);
+  return {
+    evaluate: (environment) => {
+      const outcomes: Outcome[] = [];
+      for (const policy of index.candidates(environment)) {
+        if (!scopeMatches(policy.scope, environment)) continue;
+        const { conjuncts } = policy;
+        const result =
+          conjuncts === undefined
+            ? (fallback?.(policy, environment) ?? UNKNOWN)
+            : evaluateConditions(conjuncts, environment);
+        outcomes.push({ policy, result });
+      }
+      return outcomes;
+    },
+  };
+}
+
+/** Decision, determining policies and errors as Cedar itself states them: the combination that the corpus knows. */
+export function cedarAnswer(outcomes: readonly Outcome[]): {
+  decision: 'allow' | 'deny';
+  reason: string[];
+  errors: string[];
+} {
+  const satisfied = (effect: 'permit' | 'forbid'): string[] =>
+    outcomes.filter(({ policy, result }) => policy.effect === effect && result === true).map(({ policy }) => policy.id);
+  const errors = outcomes.filter(({ result }) => result instanceof Failure).map(({ policy }) => policy.id);
+  const forbids = satisfied('forbid');
+  const permits = satisfied('permit');
+  const decision = forbids.length === 0 && permits.length > 0 ? 'allow' : 'deny';
+  return { decision, reason: decision === 'allow' ? permits : forbids, errors };
+}
