@@ -34,6 +34,7 @@ export const EXTRA_IMPORTS: Record<string, { may: readonly string[]; because: st
   'cli/commands/policy.ts': { may: ['config', 'controls/policy'], because: 'check, test and format work offline' },
   'cli/commands/verify.ts': { may: ['controls/audit'], because: 'a stranger verifies without a gateway' },
   'cli/commands/audit.ts': { may: ['config', 'controls/audit', '.'], because: '`audit fork` needs a stopped gateway' },
+  'cli/commands/here.ts': { may: ['config'], because: 'says whether there is a configuration at all' },
   'cli/gateway.ts': { may: ['config'], because: 'finds the control socket of the folder it is called in' },
   'cli/terminal.ts': { may: ['config'], because: 'colours and width as the environment wants them' },
   'cli/starter.ts': { may: ['config'], because: 'the first run writes sallyport.yaml' },

@@ -5,7 +5,7 @@ import { EXTRA_DOORS, PLACES, type Place } from './rules.ts';
 export const ROOT = join(import.meta.dirname, '..', '..');
 export const SOURCE = join(ROOT, 'src');
 
-export type Import = { specifier: string; names: readonly string[]; typeOnly: boolean; line: number };
+export type Import = { specifier: string; names: readonly string[]; typeOnly: boolean; lazy: boolean; line: number };
 export type SourceFile = {
   /** Relative to `src/`, with forward slashes. */
   path: string;
@@ -54,11 +54,17 @@ export function importsOf(code: string): Import[] {
     const clause = match[2] ?? '';
     const names = namesOf(clause);
     const typeOnly = match[1] !== undefined || (names.length > 0 && names.every((name) => name.startsWith('type ')));
-    found.push({ specifier: match[3]!, names, typeOnly, line: lineAt(match.index) });
+    found.push({ specifier: match[3]!, names, typeOnly, lazy: false, line: lineAt(match.index) });
   }
   for (const pattern of [BARE, DYNAMIC]) {
     for (const match of code.matchAll(pattern)) {
-      found.push({ specifier: match[1]!, names: [], typeOnly: false, line: lineAt(match.index) });
+      found.push({
+        specifier: match[1]!,
+        names: [],
+        typeOnly: false,
+        lazy: pattern === DYNAMIC,
+        line: lineAt(match.index),
+      });
     }
   }
   return found;

@@ -31,7 +31,8 @@ export type Input<O extends Operation> = Part<'params', z.input<(typeof ROUTES)[
   Part<'query', z.input<(typeof ROUTES)[O]['query']>> &
   Part<'body', z.input<(typeof ROUTES)[O]['body']>>;
 
-type Part<Name extends string, Value> = Partial<Value> extends Value ? { [K in Name]?: Value } : { [K in Name]: Value };
+type Part<Name extends string, Value> =
+  Record<never, never> extends Value ? { [K in Name]?: Value } : { [K in Name]: Value };
 
 export type Output<O extends Operation> = z.output<(typeof ROUTES)[O]['response']>;
 

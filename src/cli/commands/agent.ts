@@ -1,0 +1,114 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { isJsonObject, parseJson } from '../../core/json.ts';
+import { visibleJson } from '../../core/visible-text.ts';
+import { type Command, DONE, UsageError } from '../command.ts';
+import { gatewayOf, report } from '../gateway.ts';
+import { dateTime, foreign, table } from '../paint.ts';
+
+export const list: Command = {
+  usage: '',
+  arity: [0, 0],
+  about:
+    'Lists the registered agents: who answers for each, the jobs that it may do, its keys, and whether it is stopped.',
+  examples: [['sallyport agent list', 'all of them']],
+  async run(call) {
+    const client = gatewayOf(call);
+    if (typeof client === 'number') return client;
+    const answer = await client.call('agents.list', {});
+    if (answer.kind === 'failure') return report(call, answer);
+    const { agents } = answer.value;
+    if (call.json) call.terminal.write(`${visibleJson(answer.value, 2)}\n`);
+    else if (agents.length === 0)
+      call.terminal.write('No agent yet. Register one: sallyport agent add <id> --owner <who> --job <job>\n');
+    else {
+      const rows = agents.map(({ id, owner, jobs, key, added_at, stopped_by }) => [
+        id,
+        owner,
+        jobs.join(' '),
+        key.slice(0, 16),
+        dateTime(added_at),
+        stopped_by === null ? 'active' : `stopped (${stopped_by})`,
+      ]);
+      call.terminal.write(table([['agent', 'owner', 'jobs', 'key', 'added (UTC)', 'state'], ...rows], call.terminal));
+    }
+    return DONE;
+  },
+};
+
+export const add: Command = {
+  usage: '<id>',
+  arity: [1, 1],
+  about:
+    'Registers an agent with the jobs that it may do. Give its public key, or let one be made: then the private key is printed once, or written with mode 0600, and kept nowhere.',
+  examples: [
+    ['sallyport agent add triage --owner ops --job triage-issues --out triage.jwk', 'make a key, write it to a file'],
+    ['sallyport agent add triage --owner ops --job triage-issues --public-key triage.pub.jwk', 'take a public key'],
+  ],
+  options: {
+    owner: { type: 'string', value: '<who>', about: 'Person or team that answers for it. Required.' },
+    job: {
+      type: 'string',
+      multiple: true,
+      value: '<job>',
+      about: 'A kind of work that it may do; may be given again. Required.',
+    },
+    'public-key': { type: 'string', value: '<file>', about: 'Its public key, a JWK.' },
+    out: { type: 'string', value: '<file>', about: 'Where to write the private key; the file must not exist.' },
+  },
+  async run(call) {
+    const [id = ''] = call.args;
+    const owner = call.options.text('owner');
+    const jobs = call.options.texts('job');
+    if (owner === undefined || jobs.length === 0) throw new UsageError('Give --owner <who> and --job <job>');
+    const keyFile = call.options.text('public-key');
+    const publicKey = keyFile === undefined ? {} : { public_key: readPublicKey(keyFile) };
+    const client = gatewayOf(call);
+    if (typeof client === 'number') return client;
+    const answer = await client.call('agents.add', { body: { id, owner, jobs: [...jobs], ...publicKey } });
+    if (answer.kind === 'failure') return report(call, answer);
+    const out = call.options.text('out');
+    const key = answer.value.private_key;
+    if (key !== null && out !== undefined) writeFileSync(out, `${JSON.stringify(key)}\n`, { mode: 0o600, flag: 'wx' });
+    if (call.json)
+      call.terminal.write(`${visibleJson(out === undefined ? answer.value : { agent: answer.value.agent }, 2)}\n`);
+    else {
+      call.terminal.note(`Registered ${foreign(id)} for ${jobs.map((job) => foreign(job)).join(', ')}.\n`);
+      if (key !== null && out !== undefined)
+        call.terminal.note(`Its private key is in ${out}. It is kept nowhere else.\n`);
+      else if (key !== null) {
+        call.terminal.note('Its private key follows, once. It is kept nowhere else.\n');
+        call.terminal.write(`${visibleJson(key)}\n`);
+      }
+      call.terminal.note(
+        `A token for clients that can only send a header: sallyport agent token ${foreign(id)} --job ${foreign(jobs[0]!)}\n`,
+      );
+    }
+    return DONE;
+  },
+};
+
+/** Refuses a private key: it has no business here, and would cross into a request. */
+function readPublicKey(file: string): Record<string, string> {
+  const value = parseJson(readFileSync(file));
+  if (!isJsonObject(value)) throw new UsageError(`${file} is not a JWK: an object was expected`);
+  if (['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'].some((part) => part in value))
+    throw new UsageError(`${file} holds a private key. Give the public one`);
+  const entries = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return Object.fromEntries(entries);
+}
+
+export const remove: Command = {
+  usage: '<id>',
+  arity: [1, 1],
+  about: 'Removes an agent: what it has in flight is cut, its tokens stop working. Its receipts stay.',
+  examples: [['sallyport agent remove triage', 'remove one']],
+  async run(call) {
+    const [agent = ''] = call.args;
+    const client = gatewayOf(call);
+    if (typeof client === 'number') return client;
+    const answer = await client.call('agents.remove', { params: { agent } });
+    if (answer.kind === 'failure') return report(call, answer);
+    call.terminal.write(call.json ? `${visibleJson(answer.value)}\n` : `Removed ${foreign(agent)}.\n`);
+    return DONE;
+  },
+};
