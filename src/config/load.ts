@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import canonicalize from 'canonicalize';
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
 import { environment } from './environment.ts';
 import { explainIssue } from './explain.ts';
 import { type ConfigProblem, describeFound } from './problem.ts';
@@ -63,16 +64,14 @@ export function parseConfig(text: string, file: string, variables = environment(
   try {
     written = document.toJS({ maxAliasCount: 100 }) ?? {};
   } catch {
-    return {
-      kind: 'invalid',
-      problems: [
-        { file, line: 1, column: 1, path: '', expected: 'few aliases', found: 'aliases that unfold without end' },
-      ],
-    };
+    return invalid(file, 'few aliases', 'aliases that unfold without end');
   }
+  const odd = oddText(written);
+  if (odd !== undefined) return invalid(file, 'keys and text that every reader reads alike', odd);
   const result = configSchema(surroundingsOf(file, variables)).safeParse(written);
   if (!result.success) {
-    const problems = result.error.issues.flatMap((issue) => explainIssue(issue, { document, lines, file, written }));
+    const issues = withoutEchoes(result.error.issues);
+    const problems = issues.flatMap((issue) => explainIssue(issue, { document, lines, file, written }));
     return { kind: 'invalid', problems: problems.slice(0, PROBLEMS_MAX) };
   }
   const absolute = resolve(file);
@@ -80,6 +79,27 @@ export function parseConfig(text: string, file: string, variables = environment(
     .update(canonicalize(written) ?? '')
     .digest('hex');
   return { kind: 'loaded', config: { ...result.data, file: absolute, folder: dirname(absolute), digest } };
+}
+
+function invalid(file: string, expected: string, found: string): ConfigResult {
+  return { kind: 'invalid', problems: [{ file, line: 1, column: 1, path: '', expected, found }] };
+}
+
+/** A misspelt `command` is one fault, not also a missing `command`. */
+function withoutEchoes(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  const misspelt = new Set(issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => path.join('.')));
+  return issues.filter(({ code, path }) => code !== 'custom' || !misspelt.has(path.join('.')));
+}
+
+/** What YAML can write and others stumble over: half of a surrogate pair as an escape, and a key that names a prototype. */
+function oddText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'half of a surrogate pair';
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, child] of Object.entries(value)) {
+    const odd = key === '__proto__' ? 'the key __proto__' : (oddText(key) ?? oddText(child));
+    if (odd !== undefined) return odd;
+  }
+  return undefined;
 }
 
 function syntaxProblems(document: Document.Parsed, lines: LineCounter, text: string, file: string): ConfigProblem[] {

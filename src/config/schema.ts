@@ -138,7 +138,9 @@ function limitsSchema() {
 
 function auditSchema(surroundings: Surroundings) {
   const witness = z.strictObject({
-    url: z.url({ protocol: /^https?$/ }).describe('Address of its add-checkpoint endpoint, without the last part.'),
+    url: z
+      .url({ protocol: /^https?$/, error: 'an http or https address' })
+      .describe('Address of its add-checkpoint endpoint, without the last part.'),
     key: z
       .string()
       .regex(/^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$/, 'a verifier key: NAME+HASH+KEY')

@@ -31,7 +31,7 @@ export function upstreamSchema(surroundings: Surroundings) {
         .prefault({})
         .describe('Environment of the program, and nothing besides PATH. Secrets by reference: env:NAME or file:PATH.'),
       url: z
-        .url({ protocol: /^https?$/ })
+        .url({ protocol: /^https?$/, error: 'an http or https address' })
         .optional()
         .describe(
           'Address of a Streamable HTTP endpoint. Private addresses are allowed here, since the operator wrote it.',

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Config,
+  type ConfigProblem,
+  type ConfigWatch,
+  loadConfig,
+  needsRestart,
+  watchConfig,
+} from '../../src/config/index.ts';
+
+let folder: string;
+let file: string;
+let watch: ConfigWatch;
+let current: Config;
+let problems: ConfigProblem[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sallyport-watch-'));
+  file = join(folder, 'sallyport.yaml');
+  writeFileSync(file, 'tokens: { access_seconds: 100 }\n');
+  const result = loadConfig(file, {});
+  assert.equal(result.kind, 'loaded');
+  current = (result as { config: Config }).config;
+  problems = [];
+  watch = watchConfig(current, {
+    onChange: (next) => {
+      current = next;
+    },
+    onProblem: (found) => problems.push(...found),
+  });
+});
+afterEach(() => {
+  watch.stop();
+  rmSync(folder, { recursive: true });
+});
+
+async function until(true_: () => boolean): Promise<void> {
+  for (let waited = 0; !true_() && waited < 6_000; waited += 20) await sleep(20);
+  assert.ok(true_(), 'nothing happened within six seconds');
+}
+
+test('a change in place is taken up', async () => {
+  writeFileSync(file, 'tokens: { access_seconds: 200 }\n');
+  await until(() => current.tokens.access_seconds === 200);
+});
+
+test('an editor that renames over the file is followed, twice', async () => {
+  for (const seconds of [201, 202]) {
+    writeFileSync(`${file}.new`, `tokens: { access_seconds: ${seconds} }\n`);
+    renameSync(`${file}.new`, file);
+    await until(() => current.tokens.access_seconds === seconds);
+  }
+});
+
+test('a bad file changes nothing and says so; the next good one is taken up', async () => {
+  writeFileSync(file, 'tokens: { access_seconds: 9999 }\n');
+  await until(() => problems.length > 0);
+  assert.equal(problems[0]?.path, 'tokens.access_seconds');
+  assert.equal(current.tokens.access_seconds, 100);
+  writeFileSync(file, 'tokens: { access_seconds: 203 }\n');
+  await until(() => current.tokens.access_seconds === 203);
+});
+
+test('a file that goes away keeps the configuration', async () => {
+  rmSync(file);
+  await watch.reload();
+  assert.equal(problems[0]?.found, 'nothing there');
+  assert.equal(current.tokens.access_seconds, 100);
+});
+
+test('a comment is no change', async () => {
+  const before = current;
+  writeFileSync(file, '# a comment\ntokens: { access_seconds: 100 }\n');
+  await watch.reload();
+  assert.equal(current, before);
+});
+
+test('what is read at start only is named', async () => {
+  const before = current;
+  writeFileSync(
+    file,
+    'listen: { agents: "127.0.0.1:0" }\naudit: { origin: other/log }\nlimits: { exchanges_max: 5 }\n',
+  );
+  await watch.reload();
+  assert.deepEqual(needsRestart(before, current), ['listen', 'audit.origin']);
+});
