@@ -3,9 +3,9 @@ import type { Ledger } from '../controls/audit/index.ts';
 import type { Identity } from '../controls/identity/index.ts';
 import type { PolicyEngine } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Presented } from '../core/exchange.ts';
 import type { StateWatch } from '../storage/index.ts';
 import type { Gateway } from './attempt.ts';
+import { openFamiliar } from './familiar.ts';
 import { Live } from './live.ts';
 import { pipeline, type Table } from './pipeline.ts';
 import { openRecorder } from './recorder.ts';
@@ -30,8 +30,6 @@ export type Bounds = AdmissionRules & {
 export type EnforcementParts = {
   clock: Clock;
   identity: Pick<Identity, 'authenticate' | 'loadRun' | 'stops'>;
-  /** Whether what is presented was verified a moment ago and still counts; cheap, and only ever a reason to look closer. */
-  recognises(presented: Presented): boolean;
   policy: Pick<PolicyEngine, 'decide' | 'visible'>;
   ledger: Pick<Ledger, 'intent' | 'outcome' | 'refusal' | 'flood'>;
   state: Pick<StateWatch, 'version' | 'lease' | 'leased'>;
@@ -51,11 +49,12 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
   const { clock, identity, policy, ledger, state, bounds } = parts;
   const live = new Live();
   const stopped = (who: Parameters<typeof identity.stops.find>[0]) => identity.stops.find(who);
-  const admission = admitConnection({ rules: bounds, clock, recognises: parts.recognises });
+  const familiar = openFamiliar(clock);
+  const admission = admitConnection({ rules: bounds, clock, recognises: familiar.has });
   const built = pipeline({
     admitConnection: admission.stage,
     checkIdentity: checkIdentity(
-      { authenticate: (presented) => identity.authenticate(presented), stopped },
+      { authenticate: (presented) => identity.authenticate(presented), stopped, proved: familiar.add },
       live,
       () => bounds().agent_exchanges_max,
     ),

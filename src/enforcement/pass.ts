@@ -22,6 +22,8 @@ export class Pass {
   readonly sink: Sink;
   /** The pass whose forwarding made the upstream ask for this one; undefined for requests from agents. */
   readonly parent: Pass | undefined;
+  /** The pass of the same exchange whose rules had changed by the time of its intent: who it is and what it asked stand. */
+  readonly earlier: Pass | undefined;
   readonly live: LiveExchange;
   readonly started_at: number;
   readonly checks: StageCheck[] = [];
@@ -45,6 +47,7 @@ export class Pass {
     sink: Sink;
     live: LiveExchange;
     parent: Pass | undefined;
+    earlier: Pass | undefined;
     decided_under: number;
     started_at: number;
   }) {
@@ -52,6 +55,7 @@ export class Pass {
     this.sink = from.sink;
     this.live = from.live;
     this.parent = from.parent;
+    this.earlier = from.earlier;
     this.decided_under = from.decided_under;
     this.started_at = from.started_at;
   }

@@ -82,19 +82,21 @@ export class Runner implements Gateway {
   }
 
   async #passes(attempt: Attempt, sink: Sink, parent: Pass | undefined, live: LiveExchange): Promise<PassResult> {
-    const once = parsedOnce(attempt);
+    let earlier: Pass | undefined;
     for (let count = 1; ; count += 1) {
-      const pass = new Pass({
-        attempt: once,
+      const pass: Pass = new Pass({
+        attempt,
         sink,
         live,
         parent,
+        earlier,
         decided_under: this.#parts.stateVersion(),
         started_at: this.#parts.clock.monotonic(),
       });
       const refusal = (await this.#walk(pass)) ?? unanswered(pass);
       if (refusal === undefined) return answered(pass);
       if (refusal.code !== 'state_changed' || count === PASSES_MAX) return this.#end(pass, refusal);
+      earlier = pass;
     }
   }
 
@@ -160,28 +162,4 @@ function unanswered(pass: Pass): Verdict {
 
 function isError(refusal: Refusal): boolean {
   return refusal.code === 'stage_failed' || refusal.code === 'stage_timed_out';
-}
-
-/** A wire message is read once, however many passes it takes; a pass by another caller or run reads nothing. */
-function parsedOnce(attempt: Attempt): Attempt {
-  let parsed: ReturnType<Attempt['parse']> | undefined;
-  let by: string | undefined;
-  return {
-    protocol: attempt.protocol,
-    presented: attempt.presented,
-    // Both may stand in the body, and so be known only once it is parsed.
-    get trace() {
-      return attempt.trace;
-    },
-    get continues() {
-      return attempt.continues;
-    },
-    forward: (intent, io) => attempt.forward(intent, io),
-    parse: (caller, run) => {
-      if (by !== undefined && by !== run.id) return refuse('state_changed', 'the run changed between two passes');
-      by = run.id;
-      parsed ??= attempt.parse(caller, run);
-      return parsed;
-    },
-  };
 }

@@ -12,6 +12,7 @@ import { pipeline, type StageRun, type Stages, type Table } from '../../src/enfo
 import { type Recorder, Runner } from '../../src/enforcement/runner.ts';
 import { forward } from '../../src/enforcement/stages/forward.ts';
 import { hold } from '../../src/enforcement/stages/hold.ts';
+import { parseIntent } from '../../src/enforcement/stages/parse-intent.ts';
 import { systemClock } from '../../src/main/clock.ts';
 
 const AGENT = { id: 'triage', owner: 'platform', version: '1', jobs: ['support'] };
@@ -220,14 +221,8 @@ test('a protocol without a column is refused', async () => {
 test('rules that changed mean another pass through the whole table, three at most, with one reading of the wire', async () => {
   let passes = 0;
   let read = 0;
-  const stages: Partial<Stages> = {
-    parseIntent: async (pass) => {
-      pass.intent = (await pass.attempt.parse(CALLER, RUN)) as Intent;
-      return undefined;
-    },
-  };
   const world = open({
-    ...stages,
+    parseIntent: parseIntent(() => undefined),
     recordIntent: (pass) => {
       passes += 1;
       if (passes < 3) return refuse('state_changed', 'test');

@@ -37,4 +37,4 @@ export type {
   Tokens,
 } from './contract.ts';
 export { STOP_KINDS } from './contract.ts';
-export type { IdentityKeys, SigningJwk } from './identity-keys.ts';
+export type { IdentityKeys } from './identity-keys.ts';

@@ -9,6 +9,8 @@ export type Identify = {
   authenticate(presented: Presented): Caller | Refusal | Promise<Caller | Refusal>;
   /** The stop list's answer for a caller that proved who it is, or for an upstream. */
   stopped(who: Caller | { upstream: string }): Refusal | undefined;
+  /** Told of whoever got through, so that admission knows them when their address is in trouble. */
+  proved(presented: Presented): void;
 };
 
 /**
@@ -17,7 +19,7 @@ export type Identify = {
  */
 export function checkIdentity(identity: Identify, live: Live, agentExchangesMax: () => number): StageRun {
   return async (pass) => {
-    const caller = pass.parent ? upstreamOf(pass.parent, pass) : await identity.authenticate(pass.attempt.presented);
+    const caller = await whoIs(identity, pass);
     if (isRefusal(caller)) return caller;
     live.identify(pass.live, caller);
     const stopped = identity.stopped(caller);
@@ -26,8 +28,16 @@ export function checkIdentity(identity: Identify, live: Live, agentExchangesMax:
       return refuse('rate_limited', `${caller.agent.id} has ${agentExchangesMax()} exchanges in flight`);
     }
     pass.caller = caller;
+    identity.proved(pass.attempt.presented);
     return undefined;
   };
+}
+
+/** A proof counts once, so an exchange that takes another pass is not asked for it again; the stop list is. */
+function whoIs(identity: Identify, pass: Pass): Caller | Refusal | Promise<Caller | Refusal> {
+  if (pass.earlier) return pass.earlier.caller;
+  if (pass.parent) return upstreamOf(pass.parent, pass);
+  return identity.authenticate(pass.attempt.presented);
 }
 
 /** A request from upstream is made by the server that the parent's bytes went to; it cannot name itself. */

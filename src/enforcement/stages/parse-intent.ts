@@ -7,7 +7,7 @@ import type { StageRun } from '../pipeline.ts';
  */
 export function parseIntent(stopped: (who: { upstream: string }) => Refusal | undefined): StageRun {
   return async (pass) => {
-    const intent = await pass.attempt.parse(pass.caller, pass.run);
+    const intent = pass.earlier ? pass.earlier.intent : await pass.attempt.parse(pass.caller, pass.run);
     if (isRefusal(intent)) return intent;
     if (intent.accesses.length === 0) return refuse('request_malformed', 'the request asks for no access');
     pass.intent = intent;
