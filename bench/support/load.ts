@@ -10,7 +10,10 @@ export type Target = {
   prepare(at: number, count: number): Prepared[];
 };
 
-export type Load = { connections: number; seconds: number } & ({ kind: 'closed' } | { kind: 'paced'; per_second: number });
+export type Load = { connections: number; seconds: number } & (
+  | { kind: 'closed' }
+  | { kind: 'paced'; per_second: number }
+);
 
 export type Result = {
   calls: number;
