@@ -13,6 +13,23 @@ const tool = z.strictObject({
     .describe('What an argument means. Policy sees it normalised; traversal, encoded separators and NUL are refused.'),
 });
 
+const limits = z.strictObject({
+  open_ms_max: bounded(100, 300_000, 15_000).describe('From starting or connecting to a session that can be used.'),
+  answer_ms_max: bounded(100, 86_400_000, 60_000).describe('From a request to its answer.'),
+  answer_bytes_max: bounded(1_024, 1_073_741_824, 16_777_216).describe('Largest message, after decompression.'),
+  frames_per_second_max: bounded(1, 100_000, 500).describe('Notifications a second; more are dropped, and counted.'),
+  frames_max: bounded(1, 10_000_000, 100_000).describe('Notifications and requests before one answer.'),
+  waiting_bytes_max: bounded(1_024, 1_073_741_824, 4_194_304).describe(
+    'Bytes that wait for an agent who reads slowly.',
+  ),
+  pages_max: bounded(1, 10_000, 100).describe('Pages of one list.'),
+  items_max: bounded(1, 1_000_000, 10_000).describe('Items of one list.'),
+  catalog_bytes_max: bounded(1_024, 1_073_741_824, 33_554_432).describe('Bytes of all its lists.'),
+  sessions_max: bounded(1, 10_000, 32).describe('Processes or sessions at one time.'),
+  session_idle_ms_max: bounded(1_000, 86_400_000, 300_000).describe('How long an unused one is kept.'),
+  requests_max: bounded(1, 100_000, 256).describe('Requests in flight in one session.'),
+});
+
 /** One server behind the gateway: a program (`command`) or an address (`url`), never both. */
 export function upstreamSchema(surroundings: Surroundings) {
   return z
@@ -49,15 +66,11 @@ export function upstreamSchema(surroundings: Surroundings) {
         .boolean()
         .default(false)
         .describe('You assert that agents cannot reach this server except through Sallyport. `status` shows it.'),
-      start_ms_max: bounded(100, 300_000, 15_000).describe('Time to start and introduce itself.'),
-      call_ms_max: bounded(100, 86_400_000, 60_000).describe('Time to answer one request.'),
-      idle_seconds_max: bounded(1, 86_400, 300).describe('How long an unused process or session is kept.'),
-      answer_bytes_max: bounded(1_024, 1_073_741_824, 16_777_216).describe('Largest answer, decompressed.'),
-      pages_max: bounded(1, 10_000, 100).describe('Pages of one list.'),
-      notifications_per_second_max: bounded(1, 100_000, 500).describe(
-        'Notifications a second; more are dropped, and counted.',
-      ),
-      instances_max: bounded(1, 10_000, 32).describe('Processes or sessions of this server at one time.'),
+      era: z
+        .enum(['2026-07-28', '2025-11-25'])
+        .optional()
+        .describe('Speak only this version of MCP with it. Without it the gateway finds out.'),
+      limits: limits.prefault({}).describe('Bounds on what this server may do to the gateway.'),
       tools: z.record(z.string(), tool).default({}).describe('What is known about single tools.'),
     })
     .transform((upstream, context) => {

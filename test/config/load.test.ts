@@ -43,7 +43,7 @@ upstreams:
   assert.equal(remote.kind === 'http' && remote.headers['Authorization']!.reveal(), 'Bearer hunter2');
   assert.equal(upstreams['remote']!.shared, true);
   assert.equal(upstreams['files']!.shared, false);
-  assert.equal(upstreams['files']!.answer_bytes_max, 16_777_216);
+  assert.equal(upstreams['files']!.limits.answer_bytes_max, 16_777_216);
 });
 
 test('`node` is the Node that runs this, and package: finds an installed program', () => {
