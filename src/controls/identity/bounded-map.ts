@@ -1,5 +1,5 @@
 /**
- * A map that forgets what was used longest ago once it holds `size_max` entries. Caches keyed by what callers send are
+ * A map that forgets what was set longest ago once it holds `size_max` entries. Caches keyed by what callers send are
  * all of this kind, and only filled with what was verified.
  */
 export class BoundedMap<K, V> {

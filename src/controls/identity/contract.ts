@@ -8,8 +8,8 @@ import type { AgentFacts, Caller, ProofClaim, Run } from '../../core/principal.t
 import type { ControlEvent } from '../../core/receipt.ts';
 import type { Refusal, RefusalCode } from '../../core/refusal.ts';
 import type { Secret } from '../../core/secret.ts';
+import type { Database, StateWatch, Transaction } from '../../storage/index.ts';
 import type { IdentityKeys } from './identity-keys.ts';
-import type { Database, StateWatch, Transaction } from './seams.ts';
 
 /** What a control receipt says of a change. `before` and `after` are digests; names go into `payload`, which is sealed. */
 export type ControlChange = {

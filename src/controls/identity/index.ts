@@ -37,4 +37,7 @@ export type {
   Tokens,
 } from './contract.ts';
 export { STOP_KINDS } from './contract.ts';
-export type { IdentityKeys } from './identity-keys.ts';
+export { openIdentity } from './identity.ts';
+export type { IdentityKeys, SigningJwk } from './identity-keys.ts';
+export { loadIdentityKeys, makeIdentityKeys } from './identity-keys.ts';
+export { identityMigrations } from './store/migrations.ts';

@@ -1,0 +1,96 @@
+import { generateKeyPairSync, type webcrypto } from 'node:crypto';
+import type { JsonObject } from '../../core/json.ts';
+import { LOWEST_LABEL } from '../../core/label.ts';
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
+import { Secret } from '../../core/secret.ts';
+import { type ChangeParts, change } from './change.ts';
+import type { AgentEntry, Agents } from './contract.ts';
+import { digestOf } from './digest.ts';
+import { keyObjectOf, type PublicJwk, readPublicJwk, thumbprintOf } from './jwk.ts';
+import { insertAgent, removeAgent } from './store/agents.ts';
+
+/** Ids of agents and jobs stand in policies, URLs and messages: nothing there needs quoting. */
+export const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const JOBS_MAX = 64;
+const TEXT = /^[^\p{C}]{1,128}$/u;
+
+type NewAgent = Parameters<Agents['add']>[0];
+
+export function openAgents(parts: ChangeParts): Agents {
+  const { standing } = parts;
+  return {
+    add: (agent, by) => add(agent, by, parts),
+    remove: (id, by) => remove(id, by, parts),
+    list: () => [...standing.agents.values()].map((agent) => agent.entry),
+    get: (id) => standing.agents.get(id)?.entry,
+  };
+}
+
+async function add(
+  agent: NewAgent,
+  by: string,
+  parts: ChangeParts,
+): Promise<{ agent: AgentEntry; private_key: Secret<JsonObject> | undefined } | Refusal> {
+  const problem = problemOf(agent);
+  if (problem !== undefined) return refuse('input_invalid', problem, { public: problem });
+  const key = agent.public_key === undefined ? makeKey() : readKey(agent.public_key);
+  if (isRefusal(key)) return key;
+  const { id, owner, version = '1' } = agent;
+  const jobs = [...new Set(agent.jobs)].sort();
+  const thumbprint = thumbprintOf(key.public_key);
+  const added = await change<AgentEntry>(parts, async (tx, added_at) => {
+    const stored = { id, owner, version, jobs, public_key: key.public_key, thumbprint, added_at };
+    const generation = await insertAgent(tx, stored, LOWEST_LABEL);
+    if (generation === undefined) return refuse('already_exists', `there is an agent ${id}`);
+    const after = digestOf({ ...stored, generation });
+    const payload = { owner, version, jobs };
+    await parts.record(tx, { event: 'agent.add', by, subject: id, before: null, after, payload });
+    return { id, owner, version, jobs, key: thumbprint, added_at };
+  });
+  return isRefusal(added) ? added : { agent: added, private_key: key.private_key };
+}
+
+function problemOf({ id, owner, jobs, version }: NewAgent): string | undefined {
+  if (!NAME.test(id)) return 'An agent’s id has 1 to 64 of the characters a-z, 0-9, dot, hyphen and underscore.';
+  if (!TEXT.test(owner)) return 'Say who owns the agent, in at most 128 characters.';
+  if (version !== undefined && !TEXT.test(version)) return 'A version has 1 to 128 characters.';
+  if (jobs.length === 0 || jobs.length > JOBS_MAX) return `Grant an agent 1 to ${JOBS_MAX} jobs.`;
+  const wrong = jobs.find((job) => !NAME.test(job));
+  return wrong === undefined
+    ? undefined
+    : 'A job’s name has 1 to 64 of the characters a-z, 0-9, dot, hyphen and underscore.';
+}
+
+type AgentKey = { public_key: PublicJwk; private_key: Secret<JsonObject> | undefined };
+
+function readKey(given: JsonObject): AgentKey | Refusal {
+  const public_key = readPublicJwk(given);
+  const problem =
+    'problem' in public_key
+      ? public_key.problem
+      : keyObjectOf(public_key) === undefined
+        ? 'the key is not a point on its curve'
+        : undefined;
+  if (problem !== undefined)
+    return refuse('input_invalid', problem, { public: `The public key was refused: ${problem}.` });
+  return { public_key: public_key as PublicJwk, private_key: undefined };
+}
+
+/** P-256: half of the time of Ed25519 to verify here, and every JWT library knows it. */
+function makeKey(): AgentKey {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { kty, crv, x, y, d } = privateKey.export({ format: 'jwk' }) as Required<webcrypto.JsonWebKey>;
+  const public_key = { kty, crv, x, y } as PublicJwk;
+  const private_key = new Secret<JsonObject>({ kty, crv, x, y, d, alg: 'ES256', kid: thumbprintOf(public_key) });
+  return { public_key, private_key };
+}
+
+function remove(id: string, by: string, parts: ChangeParts): Promise<Refusal | undefined> {
+  return change<undefined>(parts, async (tx, now) => {
+    const agent = parts.standing.agents.get(id);
+    if (!(await removeAgent(tx, id, now))) return refuse('not_found', `there is no agent ${id}`);
+    const before = agent === undefined ? null : digestOf(agent.entry);
+    await parts.record(tx, { event: 'agent.remove', by, subject: id, before, after: null });
+    return undefined;
+  });
+}

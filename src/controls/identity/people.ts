@@ -1,0 +1,201 @@
+import type { Clock, Random } from '../../core/clock.ts';
+import { newId } from '../../core/ids.ts';
+import { ROLES, type Role } from '../../core/person.ts';
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
+import { Secret } from '../../core/secret.ts';
+import type { Transaction } from '../../storage/index.ts';
+import { type ChangeParts, transact } from './change.ts';
+import type { People, SignedIn } from './contract.ts';
+import { digestOf, hashSecret } from './digest.ts';
+import type { IdentityKeys } from './identity-keys.ts';
+import { openPasswords, type Passwords, passwordProblem } from './password.ts';
+import { openPresence } from './presence.ts';
+import { RateLimit, sourceOf } from './rate-limits.ts';
+import { openSession, readSession, sessionOf } from './sessions.ts';
+import {
+  deletePerson,
+  deleteSession,
+  findPassword,
+  holdsSetupLink,
+  insertPerson,
+  insertSetupLink,
+  listPeople,
+  loadPerson,
+  type StoredPerson,
+  saveRoles,
+  takeSetupLink,
+} from './store/people.ts';
+
+const LINK_MS_MAX = 10 * 60_000;
+/** Who may change who the others are; there is always one. */
+const ADMINISTRATOR: Role = 'administrator';
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}\p{M} .'@_-]{0,63}$/u;
+/** A guesser from one place; guessers of one account from many; and everything from one place. */
+const GUESSES = { burst: 5, per_second: 1 / 20 };
+const ACCOUNT_GUESSES = { burst: 50, per_second: 1 / 5 };
+const SOURCE_ATTEMPTS = { burst: 20, per_second: 1 / 6 };
+
+export type PeopleParts = ChangeParts & { clock: Clock; random: Random; keys: IdentityKeys; issuer: string };
+
+type Limits = { guesses: RateLimit; account: RateLimit; source: RateLimit };
+type Inner = PeopleParts & { passwords: Passwords; limits: Limits };
+
+export function openPeople(parts: PeopleParts): People {
+  const monotonic = (): number => parts.clock.monotonic();
+  const limits = {
+    guesses: new RateLimit(GUESSES, monotonic),
+    account: new RateLimit(ACCOUNT_GUESSES, monotonic),
+    source: new RateLimit(SOURCE_ATTEMPTS, monotonic),
+  };
+  const inner: Inner = { ...parts, passwords: openPasswords(parts.random), limits };
+  const presence = openPresence(parts);
+  return {
+    setupLink: (link) => setupLink(link, inner),
+    redeemSetup: (account) => redeemSetup(account, inner),
+    signIn: (account) => signIn(account, inner),
+    async session(cookie) {
+      const stored = await readSession(cookie, parts);
+      return isRefusal(stored) ? stored : sessionOf(stored);
+    },
+    signOut: (cookie) => signOut(cookie, inner),
+    enrol: (cookie) => presence.enrol(cookie),
+    present: (cookie, code) => presence.present(cookie, code),
+    async list() {
+      const people = await listPeople(parts.db);
+      return people.map(({ id, name, roles, added_at, authenticator }) => {
+        return { id, name, roles, added_at, authenticator: authenticator !== null };
+      });
+    },
+    changeRoles: (id, roles, by) => changePerson(id, { roles }, by, inner),
+    remove: (id, by) => changePerson(id, 'remove', by, inner),
+  };
+}
+
+/** Two spellings of one name are one account: no lookalike of an administrator. */
+function keyOf(name: string): string {
+  return name.normalize('NFKC').trim().toLowerCase();
+}
+
+async function setupLink(
+  { roles, by }: { roles: readonly Role[]; by: string },
+  { random, record, ...parts }: Inner,
+): Promise<{ secret: Secret; expires_at: number } | Refusal> {
+  if (roles.length === 0 || roles.some((role) => !ROLES.includes(role))) {
+    return refuse('input_invalid', 'a person has at least one role of those that exist');
+  }
+  const secret = Buffer.from(random(32)).toString('base64url');
+  const id = hashSecret(secret);
+  const expires_at = await transact(parts, async (tx) => {
+    const expires_at = (await tx.now()) + LINK_MS_MAX;
+    await insertSetupLink(tx, { id, roles, made_by: by, expires_at });
+    const after = digestOf({ roles, expires_at });
+    await record(tx, { event: 'person.setup', by, subject: null, before: null, after, payload: { roles: [...roles] } });
+    return expires_at;
+  });
+  return isRefusal(expires_at) ? expires_at : { secret: new Secret(secret), expires_at };
+}
+
+async function redeemSetup(
+  account: { secret: string; name: string; password: string; source: string },
+  parts: Inner,
+): Promise<SignedIn | Refusal> {
+  if (!parts.limits.source.take(sourceOf(account.source))) return refuse('rate_limited', 'too many from one source');
+  const link = hashSecret(account.secret);
+  const unknown = refuse('setup_link_invalid', 'no set-up link of this hash is open');
+  // Before the password is hashed: a stranger makes no work.
+  if (!(await holdsSetupLink(parts.db, link, parts.time.now()))) return unknown;
+  const name = account.name.normalize('NFKC').trim();
+  const problem = NAME.test(name)
+    ? passwordProblem(account.password, name)
+    : 'A name has 1 to 64 letters, digits, spaces or .@_-';
+  if (problem !== undefined) return refuse('input_invalid', problem, { public: problem });
+  const password = await parts.passwords.hash(account.password);
+  if (password === undefined) return refuse('rate_limited', 'too many passwords are being hashed');
+  return transact<SignedIn>(parts, async (tx) => {
+    const added_at = await tx.now();
+    const taken = await takeSetupLink(tx, link, added_at);
+    if (taken === undefined) return unknown;
+    const id = newId('usr', parts.random);
+    const { roles, made_by } = taken;
+    if (!(await insertPerson(tx, { id, name, name_key: keyOf(name), roles, password, added_at }))) {
+      return refuse('already_exists', 'the name is taken');
+    }
+    const after = digestOf({ id, roles });
+    const payload = { name, roles: [...roles] };
+    await parts.record(tx, { event: 'person.add', by: made_by, subject: id, before: null, after, payload });
+    const person = { id, name, roles, added_at, authenticator: null, authenticator_pending: null };
+    return startSession(tx, person, parts);
+  });
+}
+
+async function signIn(
+  account: { name: string; password: string; source: string },
+  parts: Inner,
+): Promise<SignedIn | Refusal> {
+  const name_key = keyOf(account.name).slice(0, 128);
+  const source = sourceOf(account.source);
+  if (!allowed(name_key, source, parts.limits)) return refuse('rate_limited', `too many sign-ins from ${source}`);
+  const found = await findPassword(parts.db, name_key);
+  const right = await parts.passwords.verify(account.password, found?.password);
+  if (right === 'busy') return refuse('rate_limited', 'too many passwords are being verified');
+  const signed = await transact<SignedIn | undefined>(parts, async (tx) => {
+    if (right && found !== undefined) return startSession(tx, found.person, parts);
+    const subject = found?.person.id ?? null;
+    await parts.record(tx, { event: 'person.sign_in_failed', by: 'gateway', subject, before: null, after: null });
+    return undefined;
+  });
+  return signed ?? refuse('sign_in_failed', 'unknown name or wrong password');
+}
+
+/** All are asked, so that an attempt counts against each. */
+function allowed(name_key: string, source: string, limits: Limits): boolean {
+  const bySource = limits.source.take(source);
+  return bySource && limits.guesses.take(`${source} ${name_key}`) && limits.account.take(name_key);
+}
+
+async function startSession(tx: Transaction, person: StoredPerson, parts: Inner): Promise<SignedIn> {
+  const by = `person:${person.id}`;
+  await parts.record(tx, { event: 'person.sign_in', by, subject: person.id, before: null, after: null });
+  return openSession(tx, person, parts);
+}
+
+async function signOut(cookie: string, parts: Inner): Promise<void> {
+  const done = await transact<undefined>(parts, async (tx) => {
+    const person = await deleteSession(tx, hashSecret(cookie));
+    if (person === undefined) return undefined;
+    const by = `person:${person}`;
+    await parts.record(tx, { event: 'person.sign_out', by, subject: person, before: null, after: null });
+    return undefined;
+  });
+  if (isRefusal(done)) parts.report('a session could not be ended', done.reason);
+}
+
+/** One at a time, so that two administrators cannot remove each other at once. */
+function changePerson(
+  id: string,
+  to: { roles: readonly Role[] } | 'remove',
+  by: string,
+  parts: Inner,
+): Promise<Refusal | undefined> {
+  return transact<undefined>(parts, async (tx) => {
+    await tx.lock('identity.people');
+    const person = await loadPerson(tx, id);
+    if (person === undefined) return refuse('not_found', `there is no person ${id}`);
+    const roles = to === 'remove' ? [] : to.roles;
+    if (to !== 'remove' && (roles.length === 0 || roles.some((role) => !ROLES.includes(role)))) {
+      return refuse('input_invalid', 'a person has at least one role of those that exist');
+    }
+    const others = (await listPeople(tx)).filter((other) => other.id !== id);
+    if (!roles.includes(ADMINISTRATOR) && !others.some((other) => other.roles.includes(ADMINISTRATOR))) {
+      const problem = 'Somebody has to stay administrator.';
+      return refuse('input_invalid', problem, { public: problem });
+    }
+    const before = digestOf({ id, roles: person.roles });
+    const after = to === 'remove' ? null : digestOf({ id, roles });
+    if (to === 'remove') await deletePerson(tx, id);
+    else await saveRoles(tx, id, roles);
+    const event = to === 'remove' ? 'person.remove' : 'person.change';
+    await parts.record(tx, { event, by, subject: id, before, after, payload: { roles: [...roles] } });
+    return undefined;
+  });
+}

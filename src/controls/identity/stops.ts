@@ -1,0 +1,154 @@
+import type { Clock, Random } from '../../core/clock.ts';
+import { isId, newId } from '../../core/ids.ts';
+import type { Caller } from '../../core/principal.ts';
+import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
+import type { Transaction } from '../../storage/index.ts';
+import { type ChangeParts, change } from './change.ts';
+import type { Stop, StopKind, StopList } from './contract.ts';
+import { digestOf } from './digest.ts';
+import type { Standing } from './standing.ts';
+import { deleteStop, insertStop } from './store/stops.ts';
+
+const RETRY_MS_FIRST = 500;
+const RETRY_MS_MAX = 30_000;
+const REASON_CHARS_MAX = 500;
+
+export type StopParts = ChangeParts & { clock: Clock; random: Random };
+
+/** Why this caller may not go on. The order is that of an operator's interest: the widest stop first. */
+export function stopOf(standing: Standing, caller: Caller): Refusal | undefined {
+  const { principal, agent, credential, token, run } = caller;
+  if (standing.anyStop) {
+    const registered = standing.agents.get(agent.id)?.thumbprint ?? credential.thumbprint;
+    const stop =
+      standing.findStop('all', '') ??
+      standing.findStop('agent', agent.id) ??
+      standing.findStop('key', credential.thumbprint) ??
+      standing.findStop('key', registered) ??
+      standing.findStop('token', token) ??
+      standing.findStop('run', run) ??
+      (principal.type === 'Tool' ? standing.findStop('upstream', principal.id) : undefined);
+    if (stop !== undefined) return stopped(stop);
+  }
+  if (standing.hasEnded(run)) return refuse('run_ended', `run ${run} has ended`);
+  return undefined;
+}
+
+/** The same for a caller who was let in before: what it stood on may be gone since. */
+export function standingRefusal(standing: Standing, caller: Caller): Refusal | undefined {
+  const stop = stopOf(standing, caller);
+  if (stop !== undefined) return stop;
+  if (!standing.agents.has(caller.agent.id)) return refuse('agent_unknown', `agent ${caller.agent.id} was removed`);
+  if (isId('tok', caller.token) && !standing.holdsToken(caller.token)) {
+    return refuse('token_revoked', `token ${caller.token} was revoked or has expired`);
+  }
+  return undefined;
+}
+
+function stopped(stop: Stop): Refusal {
+  return refuse('stopped', `${stop.kind} ${stop.id ?? ''} was stopped by ${stop.by}: ${stop.reason} (${stop.stop})`);
+}
+
+/**
+ * The stop list. `set` holds here before anything is awaited, because the database may be what the attacker has broken;
+ * `lift` holds nowhere before it is durable, because a lift that is lost must leave the stop standing.
+ */
+export function openStops(parts: StopParts): StopList & { close(): void } {
+  const { standing } = parts;
+  const persistence = new Persistence(parts);
+  return {
+    find(subject) {
+      if (!('upstream' in subject)) return standingRefusal(standing, subject);
+      const stop = standing.findStop('all', '') ?? standing.findStop('upstream', subject.upstream);
+      return stop === undefined ? undefined : stopped(stop);
+    },
+    async set({ kind, id, reason, by }) {
+      const problem = problemOf(kind, id, reason);
+      if (problem !== undefined) return refuse('input_invalid', problem, { public: problem });
+      const target = kind === 'all' ? null : id;
+      const since = parts.time.now();
+      const stop: Stop = { stop: newId('stp', parts.random), kind, id: target, reason, by, since, durable: false };
+      standing.addPending(stop);
+      return { ...stop, durable: await persistence.begin(stop) };
+    },
+    lift: (stop, by) => persistence.lift(stop, by),
+    list: () => standing.stops(),
+    onChange: (changed) => standing.onChange(changed),
+    close: () => persistence.close(),
+  };
+}
+
+function problemOf(kind: StopKind, id: string | null, reason: string): string | undefined {
+  if (kind !== 'all' && (id === null || id === '' || id.length > 200)) return `Say which ${kind} to stop.`;
+  if (reason.trim() === '' || reason.length > REASON_CHARS_MAX) return 'Say why, in at most 500 characters.';
+  return undefined;
+}
+
+/** Brings stops into the database, trying ever more slowly until it succeeds or somebody lifts the stop. */
+class Persistence {
+  readonly #parts: StopParts;
+  readonly #retries = new Map<string, () => void>();
+  readonly #lifting = new Set<string>();
+
+  constructor(parts: StopParts) {
+    this.#parts = parts;
+  }
+
+  async begin(stop: Stop, wait_ms = RETRY_MS_FIRST): Promise<boolean> {
+    const done = await change(this.#parts, async (tx) => {
+      // A try that waited for the lock while the stop was lifted must not bring it back.
+      if (this.#lifting.has(stop.stop)) return refuse('state_changed', 'the stop is being lifted');
+      // It may be there from a try whose answer was lost; then so is its receipt.
+      if (await insertStop(tx, stop)) await this.#record(tx, 'stop.set', stop, stop.by);
+      return undefined;
+    });
+    if (isRefusal(done)) {
+      this.#parts.report(`stop ${stop.stop} holds on this replica and is not durable yet`, done.reason);
+      this.#again(stop, wait_ms);
+      return false;
+    }
+    // `change` has read it back: there is no moment at which the stop does not hold.
+    if (this.#parts.standing.isStored(stop.stop)) this.#parts.standing.dropPending(stop.stop);
+    return true;
+  }
+
+  async lift(id: string, by: string): Promise<Refusal | undefined> {
+    const { standing } = this.#parts;
+    const stop = standing.stops().find((known) => known.stop === id);
+    if (stop === undefined) return refuse('not_found', `there is no stop ${id}`);
+    this.#lifting.add(id);
+    const done = await change(this.#parts, async (tx) => {
+      // One that is still pending has no row; its lifting is recorded all the same.
+      await deleteStop(tx, id);
+      await this.#record(tx, 'stop.lift', stop, by);
+      return undefined;
+    });
+    if (!isRefusal(done)) {
+      standing.dropPending(id);
+      this.#retries.get(id)?.();
+      this.#retries.delete(id);
+    }
+    this.#lifting.delete(id);
+    return done;
+  }
+
+  close(): void {
+    for (const cancel of this.#retries.values()) cancel();
+    this.#retries.clear();
+  }
+
+  #again(stop: Stop, wait_ms: number): void {
+    const cancel = this.#parts.clock.after(wait_ms, () => {
+      this.#retries.delete(stop.stop);
+      if (this.#parts.standing.isPending(stop.stop)) void this.begin(stop, Math.min(wait_ms * 2, RETRY_MS_MAX));
+    });
+    this.#retries.set(stop.stop, cancel);
+  }
+
+  async #record(tx: Transaction, event: 'stop.set' | 'stop.lift', stop: Stop, by: string): Promise<void> {
+    const { kind, id, reason, since } = stop;
+    const digest = digestOf({ kind, id, reason, by: stop.by, since });
+    const [before, after] = event === 'stop.set' ? [null, digest] : [digest, null];
+    await this.#parts.record(tx, { event, by, subject: stop.stop, before, after, payload: { kind, id, reason } });
+  }
+}

@@ -1,0 +1,105 @@
+import type { Confidentiality, Integrity, Label } from '../../../core/label.ts';
+import type { Row, Sql, Transaction } from '../../../storage/index.ts';
+import type { PublicJwk } from '../jwk.ts';
+
+export type StoredAgent = {
+  id: string;
+  /** Counts registrations of this id: credentials of an earlier one are worth nothing. */
+  generation: number;
+  owner: string;
+  version: string;
+  jobs: readonly string[];
+  public_key: PublicJwk;
+  thumbprint: string;
+  added_at: number;
+};
+
+type AgentRow = Row & {
+  id: string;
+  generation: number;
+  owner: string;
+  version: string;
+  jobs: string;
+  public_key: string;
+  thumbprint: string;
+  added_at: number;
+};
+
+export async function loadAgents(sql: Sql): Promise<StoredAgent[]> {
+  const rows = await sql.query<AgentRow>(
+    `select id, generation, owner, version, jobs, public_key, thumbprint, added_at
+     from identity_agents where removed_at is null order by id`,
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    generation: row.generation,
+    owner: row.owner,
+    version: row.version,
+    jobs: JSON.parse(row.jobs),
+    public_key: JSON.parse(row.public_key),
+    thumbprint: row.thumbprint,
+    added_at: row.added_at,
+  }));
+}
+
+/**
+ * The row of a removed agent is taken over, so that its generation goes on counting and its labels stay. Undefined where
+ * an agent of this id is registered.
+ */
+export async function insertAgent(
+  tx: Transaction,
+  agent: Omit<StoredAgent, 'generation'>,
+  first: Label,
+): Promise<number | undefined> {
+  const rows = await tx.query<Row & { generation: number }>(
+    `insert into identity_agents
+       (id, generation, owner, version, jobs, public_key, thumbprint, added_at, confidentiality, integrity)
+     values ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)
+     on conflict (id) do update set generation = identity_agents.generation + 1, owner = excluded.owner,
+       version = excluded.version, jobs = excluded.jobs, public_key = excluded.public_key,
+       thumbprint = excluded.thumbprint, added_at = excluded.added_at, removed_at = null
+     where identity_agents.removed_at is not null
+     returning generation`,
+    [
+      agent.id,
+      agent.owner,
+      agent.version,
+      JSON.stringify(agent.jobs),
+      JSON.stringify(agent.public_key),
+      agent.thumbprint,
+      agent.added_at,
+      first.confidentiality,
+      first.integrity,
+    ],
+  );
+  return rows[0]?.generation;
+}
+
+/** False where there is none. */
+export async function removeAgent(tx: Transaction, id: string, now: number): Promise<boolean> {
+  const rows = await tx.query(
+    'update identity_agents set removed_at = $2 where id = $1 and removed_at is null returning id',
+    [id, now],
+  );
+  if (rows.length === 0) return false;
+  await tx.query('update identity_runs set ended_at = $2 where agent = $1 and ended_at is null', [id, now]);
+  await tx.query('update identity_tokens set revoked_at = $2 where agent = $1 and revoked_at is null', [id, now]);
+  return true;
+}
+
+type LabelRow = Row & { confidentiality: Confidentiality; integrity: Integrity };
+
+/** What the agent's runs have read so far; its next run begins with it. */
+export async function loadAgentLabel(tx: Transaction, agent: string): Promise<Label | undefined> {
+  const rows = await tx.query<LabelRow>('select confidentiality, integrity from identity_agents where id = $1', [
+    agent,
+  ]);
+  const row = rows[0];
+  return row === undefined ? undefined : { confidentiality: row.confidentiality, integrity: row.integrity };
+}
+
+export async function saveLabel(tx: Transaction, agent: string, run: string, label: Label): Promise<void> {
+  const values = [label.confidentiality, label.integrity];
+  await tx.query('update identity_agents set confidentiality = $2, integrity = $3 where id = $1', [agent, ...values]);
+  await tx.query('update identity_runs set confidentiality = $2, integrity = $3 where id = $1', [run, ...values]);
+}

@@ -1,0 +1,88 @@
+import type { Migration } from '../../../storage/index.ts';
+
+/** Times are milliseconds since the Unix epoch. Secrets are never in these tables: digests, public keys, sealed bytes are. */
+export const identityMigrations: readonly Migration[] = [
+  {
+    id: 'identity/0001-agents',
+    sql: `
+      create table identity_agents (
+        id text primary key,
+        generation bigint not null,
+        owner text not null,
+        version text not null,
+        jobs text not null,
+        public_key text not null,
+        thumbprint text not null,
+        added_at bigint not null,
+        removed_at bigint,
+        confidentiality text not null,
+        integrity text not null
+      );
+      create table identity_runs (
+        id text primary key,
+        agent text not null,
+        job text not null,
+        opened_by text not null,
+        opened_at bigint not null,
+        expires_at bigint not null,
+        ended_at bigint,
+        confidentiality text not null,
+        integrity text not null
+      );
+      create index identity_runs_by_agent on identity_runs (agent, opened_at);
+      create index identity_runs_ended on identity_runs (ended_at);
+      create table identity_tokens (
+        id text primary key,
+        secret text not null unique,
+        agent text not null,
+        generation bigint not null,
+        job text not null,
+        issued_at bigint not null,
+        expires_at bigint not null,
+        revoked_at bigint,
+        run text,
+        used_at bigint not null
+      );
+      create table identity_claims (claim text primary key, expires_at bigint not null);
+      create index identity_claims_expiry on identity_claims (expires_at);
+      create table identity_stops (
+        id text primary key,
+        kind text not null,
+        target text,
+        reason text not null,
+        made_by text not null,
+        since bigint not null
+      );
+      create table identity_signing_keys (kid text primary key, jwk text not null, added_at bigint not null);`,
+  },
+  {
+    id: 'identity/0002-people',
+    sql: `
+      create table identity_people (
+        id text primary key,
+        name text not null,
+        name_key text not null unique,
+        roles text not null,
+        password text not null,
+        added_at bigint not null,
+        authenticator text,
+        authenticator_pending text,
+        authenticator_step bigint not null
+      );
+      create table identity_sessions (
+        id text primary key,
+        person text not null,
+        signed_in_at bigint not null,
+        used_at bigint not null,
+        ends_at bigint not null,
+        present_until bigint
+      );
+      create index identity_sessions_by_person on identity_sessions (person);
+      create table identity_setup_links (
+        id text primary key,
+        roles text not null,
+        made_by text not null,
+        expires_at bigint not null
+      );`,
+  },
+];
