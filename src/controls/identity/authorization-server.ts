@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errors, type GrantContext, Provider } from 'oidc-provider';
+import * as errors from 'oidc-provider/lib/helpers/errors.js';
+import { type GrantContext, Provider } from 'oidc-provider/lib/provider.js';
 import type { JsonValue } from '../../core/json.ts';
 import { isRefusal, publicSentence } from '../../core/refusal.ts';
 import { audiencePath, TOKEN_SECONDS_MAX } from './access-token.ts';

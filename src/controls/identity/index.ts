@@ -39,5 +39,4 @@ export type {
 export { STOP_KINDS } from './contract.ts';
 export { openIdentity } from './identity.ts';
 export type { IdentityKeys, SigningJwk } from './identity-keys.ts';
-export { loadIdentityKeys, makeIdentityKeys } from './identity-keys.ts';
 export { identityMigrations } from './store/migrations.ts';

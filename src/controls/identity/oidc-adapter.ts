@@ -1,4 +1,4 @@
-import { errors } from 'oidc-provider';
+import { InvalidRequest } from 'oidc-provider/lib/helpers/errors.js';
 import type { Database } from '../../storage/index.ts';
 import { ALGORITHMS, algorithmsOf } from './jwk.ts';
 import type { Standing } from './standing.ts';
@@ -37,6 +37,8 @@ function clients({ standing }: AdapterParts): OidcAdapter {
         grant_types: ['client_credentials'],
         response_types: [],
         redirect_uris: [],
+        // No id token is ever issued; oidc-provider wants to know all the same.
+        id_token_signed_response_alg: 'ES256',
         token_endpoint_auth_method: 'private_key_jwt',
         dpop_bound_access_tokens: true,
         // One entry for each name of the algorithm: a signature may call Ed25519 either.
@@ -57,7 +59,7 @@ function replays({ db, now }: AdapterParts): OidcAdapter {
     async upsert(id, _payload, expires_in_s) {
       const claim = { claim: claimOf(id), expires_at: now() + expires_in_s * 1000 };
       const won = await insertClaims(db, [claim]);
-      if (won.size === 0) throw new errors.InvalidRequest('this assertion or proof was used before');
+      if (won.size === 0) throw new InvalidRequest('this assertion or proof was used before');
     },
   };
 }

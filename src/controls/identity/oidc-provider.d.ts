@@ -1,5 +1,8 @@
-/** The part of oidc-provider 9 that the authorization server uses; the package ships no types of its own. */
-declare module 'oidc-provider' {
+/**
+ * The part of oidc-provider 9 that the authorization server uses; the package ships no types of its own. Its two modules
+ * are imported by name, since its index writes a warning about every Node that is not a long-term release, at each start.
+ */
+declare module 'oidc-provider/lib/provider.js' {
   import type { IncomingMessage, ServerResponse } from 'node:http';
 
   export type GrantContext = {
@@ -21,15 +24,14 @@ declare module 'oidc-provider' {
     proxy: boolean;
     silent: boolean;
   }
+}
 
+declare module 'oidc-provider/lib/helpers/errors.js' {
   type OidcError = new (description?: string, detail?: string) => Error;
-  export const errors: {
-    AccessDenied: OidcError;
-    InvalidClientAuth: new (detail: string) => Error;
-    InvalidRequest: OidcError;
-    InvalidScope: new (description: string, scope: string) => Error;
-    InvalidTarget: OidcError;
-    TemporarilyUnavailable: OidcError;
-    OIDCProviderError: abstract new () => Error;
-  };
+  export const AccessDenied: OidcError;
+  export const InvalidClientAuth: new (detail: string) => Error;
+  export const InvalidRequest: OidcError;
+  export const InvalidScope: new (description: string, scope: string) => Error;
+  export const InvalidTarget: OidcError;
+  export const TemporarilyUnavailable: OidcError;
 }
