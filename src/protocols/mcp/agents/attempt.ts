@@ -1,0 +1,308 @@
+import { hash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Answer, Intent, Presented } from '../../../core/exchange.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
+import type { Caller, Run } from '../../../core/principal.ts';
+import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
+import type { Attempt, ForwardIo, PassResult } from '../../../enforcement/index.ts';
+import { type Asking, type Carried, objectOf, type Parts, type Plan } from './asking.ts';
+import { readBody } from './body.ts';
+import type { Changes } from './changes.ts';
+import { type Asked, challenges, tell } from './errors.ts';
+import { knownCapabilities } from './forwarding.ts';
+import { checkStandardFields, type Fields, mismatch } from './headers.ts';
+import { type Message, readMessage } from './message.ts';
+import { type Naming, notFound, plainNames, prefixedNames } from './names.ts';
+import type { Operations } from './operations.ts';
+import { endSession, notification, openStream, response } from './posted.ts';
+import type { Reply } from './reply.ts';
+import type { Session } from './sessions.ts';
+import { badParams, META, MODERN, RPC, type RpcId, refuseAs, SESSION_VERSIONS } from './wire.ts';
+
+/** Where a request arrived: `/mcp`, or `/mcp/<server>`. */
+export type Door = { path: string; server: string | undefined };
+
+export type AttemptParts = Parts & { operations: Operations; changes: Changes };
+
+const CLOSE_BYTES = 65_536;
+
+/**
+ * One HTTP request at the agents' door, as the gateway takes it through the table. Nothing of its body is read before
+ * its sender is known, whatever it is: request, notification, answer, stream or the end of a session.
+ */
+export class McpAttempt implements Attempt {
+  readonly protocol = 'mcp';
+  readonly presented: Presented;
+  continues: string | undefined;
+  trace: string | undefined;
+  readonly #parts: AttemptParts;
+  readonly #request: IncomingMessage;
+  readonly #fields: Fields;
+  readonly #door: Door;
+  readonly #reply: Reply;
+  #asked: (Asked & { id: RpcId }) | undefined;
+  #session: Session | undefined;
+  #plan: Plan | undefined;
+  #modern = false;
+
+  constructor(parts: AttemptParts, request: IncomingMessage, fields: Fields, door: Door, reply: Reply) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#fields = fields;
+    this.#door = door;
+    this.#reply = reply;
+    this.trace = traceId(fields.traceparent);
+    this.presented = {
+      address: request.socket.remoteAddress ?? '',
+      host: fields.host,
+      origin: fields.origin,
+      authorization: fields.authorization,
+      proofs: fields.proofs,
+      method: request.method ?? '',
+      path: door.path,
+      bytes_announced: Number(fields.content_length ?? 0) || 0,
+    };
+  }
+
+  async parse(caller: Caller, run: Run): Promise<Intent | Refusal> {
+    const { server } = this.#door;
+    if (server !== undefined && !this.#parts.upstreams.list().includes(server))
+      return notFound('no server of this name');
+    switch (this.#request.method) {
+      case 'POST':
+        return this.#parsePost(caller, run);
+      case 'GET':
+      case 'DELETE':
+        return this.#parseStream(caller, run, this.#request.method);
+      default:
+        return noSuchMethod(`HTTP method ${this.#request.method}`);
+    }
+  }
+
+  async forward(_intent: Intent, io: ForwardIo): Promise<Answer | Refusal> {
+    const carried = await (this.#plan as Plan).carryOut(io);
+    if (isRefusal(carried)) return carried;
+    const value = this.#withReceipt(carried, io.receipt);
+    const answer = { value, received_bytes: carried.bytes, frames: 0 };
+    if (carried.kind === 'error') return { ...answer, outcome: 'failed', cause: `error ${carried.error.code}` };
+    return carried.result['isError'] === true
+      ? { ...answer, outcome: 'failed', cause: 'the tool reported an error' }
+      : { ...answer, outcome: 'completed' };
+  }
+
+  /** Says on the wire what came of it. */
+  conclude(passed: PassResult): Promise<void> {
+    if (this.#asked) this.#session?.finish(this.#asked.id);
+    if (passed.receipt !== undefined) this.#reply.headers['sallyport-receipt'] = passed.receipt;
+    if (passed.kind === 'refused') return this.#refused(passed.refusal, passed.receipt);
+    if (this.#asked) {
+      const { http, ...body } = objectOf(passed.answer.value);
+      return this.#say(statusOf(http, body, this.#modern), body);
+    }
+    return this.#reply.end(this.#request.method === 'POST' ? 202 : 200, undefined);
+  }
+
+  #say(status: number, body: JsonObject): Promise<void> {
+    const id = this.#asked === undefined ? {} : { id: this.#asked.id };
+    return this.#reply.end(status, JSON.stringify({ jsonrpc: '2.0', ...id, ...body }));
+  }
+
+  #refused(refusal: Refusal, receipt: string | undefined): Promise<void> {
+    const { status, ...body } = tell(refusal, receipt, this.#asked);
+    if (status === 401) {
+      const url = `${this.#parts.settings().listen.public_url}/.well-known/oauth-protected-resource${this.#door.path}`;
+      this.#reply.headers['www-authenticate'] = challenges(refusal, url);
+    }
+    // What was not read is not waited for.
+    if (!this.#request.complete && !(this.presented.bytes_announced <= CLOSE_BYTES))
+      this.#reply.headers['connection'] = 'close';
+    return this.#say(status, body);
+  }
+
+  #withReceipt(carried: Carried, receipt: string): JsonObject {
+    const { error } = carried.kind === 'error' ? carried : { error: undefined };
+    if (error !== undefined) {
+      const data = error.data === undefined || isJsonObject(error.data) ? { ...error.data, receipt } : error.data;
+      const http = carried.kind === 'error' ? carried.http : undefined;
+      return { error: { ...error, data }, ...(http === undefined ? {} : { http }) };
+    }
+    const { result } = carried as Carried & { kind: 'result' };
+    const named = this.#modern ? { [META.server]: this.#parts.self } : {};
+    return { result: { ...result, _meta: { ...named, ...objectOf(result['_meta']), [META.receipt]: receipt } } };
+  }
+
+  async #parsePost(caller: Caller, run: Run): Promise<Intent | Refusal> {
+    if (!this.#reply.accepts.json && !this.#reply.accepts.stream) {
+      return refuse('request_malformed', 'Accept names neither application/json nor text/event-stream');
+    }
+    const body = await readBody(this.#request, this.#fields, this.#parts.settings().limits.body_bytes_max);
+    if (isRefusal(body)) return body;
+    const message = readMessage(body);
+    if (message.kind === 'unreadable') {
+      if (message.id !== undefined)
+        this.#asked = { id: message.id, method: '', modern: this.#fields.version === MODERN };
+      return message.refusal;
+    }
+    const received = { digest: hash('sha256', body, 'buffer'), bytes: body.length };
+    const plan = await (message.kind === 'request'
+      ? this.#planRequest(caller, run, message, received)
+      : this.#planBeside(caller, run, message));
+    if (isRefusal(plan)) return plan;
+    return this.#intent(plan, message.kind === 'response' ? 'response' : message.method, received);
+  }
+
+  #planRequest(
+    caller: Caller,
+    run: Run,
+    message: Message & { kind: 'request' },
+    received: Asking['received'],
+  ): Plan | Refusal | Promise<Plan | Refusal> {
+    const { id, method, params } = message;
+    const meta = objectOf(params['_meta']);
+    this.#modern = meta[META.version] !== undefined || isModernVersion(this.#fields.version);
+    this.#asked = { id, method, modern: this.#modern };
+    if (typeof meta['traceparent'] === 'string') this.trace = traceId(meta['traceparent']) ?? this.trace;
+    const problem = this.#modern
+      ? checkModern(this.#fields, method, params)
+      : this.#enterSession(caller, run, method, id);
+    if (problem !== undefined) return problem;
+    const { modern, session } = this.#parts.operations;
+    const known = this.#modern ? modern : session;
+    const operation = Object.hasOwn(known, method) ? known[method] : undefined;
+    if (operation === undefined) return noSuchMethod(method);
+    const { server } = this.#door;
+    return operation({
+      parts: this.#parts,
+      caller,
+      run,
+      fields: this.#fields,
+      reply: this.#reply,
+      server,
+      naming: this.#naming(),
+      modern: this.#modern,
+      session: this.#session,
+      id,
+      method,
+      params,
+      meta,
+      client: this.#client(meta),
+      received,
+    });
+  }
+
+  #naming(): Naming {
+    const { server } = this.#door;
+    return server === undefined ? prefixedNames(this.#parts.upstreams.list()) : plainNames(server);
+  }
+
+  #client(meta: JsonObject): Asking['client'] {
+    if (this.#session) return this.#session.facts;
+    const { name = 'agent', version = '0' } = objectOf(meta[META.client]);
+    return { capabilities: knownCapabilities(objectOf(meta[META.capabilities])), clientInfo: { name, version } };
+  }
+
+  /** 2025: every request but the first belongs to a session, and to one request of that id at a time. */
+  #enterSession(caller: Caller, run: Run, method: string, id: RpcId): Refusal | undefined {
+    if (method === 'initialize') return undefined;
+    const session = this.#findSession(caller, run);
+    if (isRefusal(session)) return session;
+    const begun = session.begin(id, () => this.#reply.cancel());
+    if (begun !== undefined) return begun;
+    this.#session = session;
+    if (session.facts.version === SESSION_VERSIONS[0]) this.#reply.keep(() => session.stream());
+    return undefined;
+  }
+
+  #findSession(caller: Caller, run: Run): Session | Refusal {
+    const { version, session: id } = this.#fields;
+    if (version !== undefined && !SESSION_VERSIONS.includes(version)) return unsupported(version);
+    if (id === undefined) return refuse('request_malformed', 'Mcp-Session-Id is missing');
+    const session = this.#parts.sessions.find(id, caller, run);
+    if (isRefusal(session) || session.facts.server === this.#door.server) return session;
+    return refuse('session_unknown', 'the session was begun at another address');
+  }
+
+  #planBeside(caller: Caller, run: Run, message: Exclude<Message, { kind: 'request' }>): Plan | Refusal {
+    const method = message.kind === 'notification' ? message.method : 'response';
+    if (isModernVersion(this.#fields.version)) {
+      if (message.kind === 'response') return refuse('request_malformed', 'this revision knows no answers from agents');
+      return notification({ server: this.#door.server, method, session: undefined }, message);
+    }
+    const session = this.#findSession(caller, run);
+    if (isRefusal(session)) return session;
+    const from = { server: this.#door.server, method, session };
+    return message.kind === 'notification' ? notification(from, message) : response(from, message);
+  }
+
+  #parseStream(caller: Caller, run: Run, method: 'GET' | 'DELETE'): Intent | Refusal {
+    if (isModernVersion(this.#fields.version) || this.#fields.session === undefined) return notAllowed(method);
+    const session = this.#findSession(caller, run);
+    if (isRefusal(session)) return session;
+    const from = { server: this.#door.server, method, session };
+    const { sessions, changes } = this.#parts;
+    if (method === 'GET' && this.#fields.last_event === undefined) this.#reply.keep(() => session.stream());
+    const plan =
+      method === 'GET'
+        ? openStream(from, this.#reply, changes, this.#fields.last_event)
+        : endSession(from, (ended) => sessions.end(ended));
+    if (isRefusal(plan)) return plan;
+    return this.#intent(plan, method, { digest: hash('sha256', '', 'buffer'), bytes: 0 });
+  }
+
+  #intent(plan: Plan, operation: string, received: Asking['received']): Intent {
+    this.#plan = plan;
+    this.continues = plan.continues;
+    return {
+      effect: plan.effect,
+      operation,
+      accesses: plan.accesses,
+      received_digest: received.digest,
+      received_bytes: received.bytes,
+      sent: plan.sent,
+      upstream: plan.upstream,
+      payload: plan.payload,
+      defect: plan.defect,
+    };
+  }
+}
+
+/** 2026-07-28: what each request must say, and must say alike in its headers. */
+function checkModern(fields: Fields, method: string, params: JsonObject): Refusal | undefined {
+  const meta = params['_meta'];
+  if (!isJsonObject(meta)) return badParams('_meta is missing');
+  const version = meta[META.version];
+  if (typeof version !== 'string') return badParams(`_meta lacks ${META.version}`);
+  if (fields.version !== version) return mismatch('MCP-Protocol-Version', fields.version);
+  if (version !== MODERN) return unsupported(version);
+  if (!isJsonObject(meta[META.capabilities])) return badParams(`_meta lacks ${META.capabilities}`);
+  return checkStandardFields(fields, method, params);
+}
+
+/** Versions of later revisions are none of ours either, and are answered as the stateless revision says. */
+function isModernVersion(version: string | undefined): boolean {
+  return version !== undefined && !SESSION_VERSIONS.includes(version);
+}
+
+function unsupported(requested: string): Refusal {
+  const form = { code: RPC.unsupported_version, data: { supported: [MODERN], requested } };
+  return refuseAs(form, 'version_unsupported', `version ${JSON.stringify(requested)}`);
+}
+
+function noSuchMethod(what: string): Refusal {
+  return refuse('method_unknown', `${JSON.stringify(what)} is not known`);
+}
+
+function notAllowed(method: string): Refusal {
+  return refuseAs({ code: RPC.method_not_found, status: 405 }, 'method_unknown', `${method} without a session`);
+}
+
+/** The server's own status, where the revision gives an error one; otherwise an error is an answer like any other. */
+function statusOf(http: JsonValue | undefined, body: JsonObject, modern: boolean): number {
+  return modern && body['error'] !== undefined && (http === 400 || http === 404) ? http : 200;
+}
+
+/** The trace id of a W3C `traceparent`. */
+function traceId(traceparent: string | undefined): string | undefined {
+  const found = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent ?? '')?.[1];
+  return found === undefined || /^0+$/.test(found) ? undefined : found;
+}

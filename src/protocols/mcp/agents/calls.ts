@@ -1,0 +1,162 @@
+import type { Access } from '../../../core/decision.ts';
+import { isJsonObject, type JsonObject } from '../../../core/json.ts';
+import type { ToolDefinition } from '../../../core/manifest.ts';
+import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
+import type { ForwardIo } from '../../../enforcement/index.ts';
+import { type Asking, type Carried, type Operation, objectOf, type Plan } from './asking.ts';
+import { type Outgoing, type Prepared, prepare, send } from './forwarding.ts';
+import { checkMirroredFields, mirroredFields } from './headers.ts';
+import { asksForInput, passQuestions, readInput } from './input-required.ts';
+import { understand } from './meanings.ts';
+import { notFound } from './names.ts';
+import { asPrivate, translate } from './results.ts';
+import { normaliseUri } from './uris.ts';
+import { badParams } from './wire.ts';
+
+const NO_MEANINGS = {};
+
+/** `tools/call`: decided on its arguments, as they are sent. What is wrong with them is told only to who may call it. */
+export const callTool: Operation = async (asking) => {
+  const { name, arguments: given = {} } = asking.params;
+  if (typeof name !== 'string') return badParams('name is no text');
+  if (!isJsonObject(given)) return badParams('arguments is no object');
+  const target = asking.naming.splitTool(name);
+  if (target === undefined) return notFound('no server of this name');
+  const catalog = await asking.parts.catalogs.of(target.server);
+  if (isRefusal(catalog)) return catalog;
+  const tool = asking.parts.catalogs.tool(catalog, target.name);
+  if (tool === undefined) return notFound(`no tool of this name at ${target.server}`);
+  const { args, defect } = examine(asking, tool, given);
+  const headers = mirroredFields(asking.fields, tool.inputSchema, args);
+  const access = { action: 'tool.call', resource: { type: 'Tool', id: `${target.server}/${target.name}` }, args };
+  return forwarded(asking, {
+    effect: 'write',
+    access,
+    defect,
+    outgoing: { server: target.server, method: asking.method, params: { name: target.name, arguments: args }, headers },
+  });
+};
+
+function examine(
+  asking: Asking,
+  tool: ToolDefinition,
+  given: JsonObject,
+): { args: JsonObject; defect: Refusal | undefined } {
+  const meanings = asking.parts.settings().upstreams[tool.server]?.tools[tool.name]?.arguments ?? NO_MEANINGS;
+  const { args, problem } = understand(given, meanings);
+  if (problem !== undefined) return { args, defect: badArguments(problem, `An argument was refused: ${problem}.`) };
+  const mirrored = asking.modern ? checkMirroredFields(asking.fields, tool.inputSchema, given) : undefined;
+  if (mirrored !== undefined) return { args, defect: mirrored };
+  const unfit = asking.parts.schemas.problem(tool.inputSchema, args);
+  if (unfit === undefined) return { args, defect: undefined };
+  return { args, defect: badArguments(unfit, `The arguments do not fit the schema of the tool: ${unfit}.`) };
+}
+
+function badArguments(reason: string, told: string): Refusal {
+  return refuse('arguments_invalid', reason, { public: told });
+}
+
+/** `resources/read`: of an address in its one spelling, which is also what the server gets. */
+export const readResource: Operation = (asking) => {
+  const found = locate(asking, asking.params['uri']);
+  if (isRefusal(found)) return found;
+  const { server, uri } = found;
+  return forwarded(asking, {
+    effect: 'read',
+    access: { action: 'resource.read', resource: { type: 'Resource', id: `${server}/${uri}` }, args: {} },
+    outgoing: { server, method: asking.method, params: { uri } },
+    finish: (carried) => asPrivate(asking, carried),
+  });
+};
+
+export function locate(asking: Asking, given: unknown): { server: string; uri: string } | Refusal {
+  if (typeof given !== 'string') return badParams('uri is no text');
+  const target = asking.naming.splitUri(given);
+  if (target === undefined) return notFound('no server of this name');
+  const normal = normaliseUri(target.uri);
+  if (normal.kind === 'normal') return { server: target.server, uri: normal.text };
+  return badArguments(`uri: ${normal.reason}`, `The address was refused: ${normal.reason}.`);
+}
+
+export const getPrompt: Operation = async (asking) => {
+  const { name, arguments: given = {} } = asking.params;
+  if (typeof name !== 'string') return badParams('name is no text');
+  if (!isJsonObject(given) || !Object.values(given).every((value) => typeof value === 'string')) {
+    return badParams('arguments is no map of texts');
+  }
+  const target = asking.naming.splitTool(name);
+  if (target === undefined) return notFound('no server of this name');
+  const catalog = await asking.parts.catalogs.of(target.server);
+  if (isRefusal(catalog)) return catalog;
+  if (!asking.parts.catalogs.prompt(catalog, target.name))
+    return notFound(`no prompt of this name at ${target.server}`);
+  const params = { name: target.name, ...(asking.params['arguments'] === undefined ? {} : { arguments: given }) };
+  return forwarded(asking, {
+    effect: 'read',
+    access: { action: 'prompt.get', resource: { type: 'Prompt', id: `${target.server}/${target.name}` }, args: given },
+    outgoing: { server: target.server, method: asking.method, params },
+  });
+};
+
+/** Completion tells what values there are, so whoever asks must be permitted to complete at that server. */
+export const complete: Operation = (asking) => {
+  const ref = objectOf(asking.params['ref']);
+  const { argument, context } = asking.params;
+  const isResource = ref['type'] === 'ref/resource';
+  const given = isResource ? ref['uri'] : ref['name'];
+  if (typeof given !== 'string' || !isJsonObject(argument)) return badParams('ref or argument is missing');
+  const target = isResource ? asking.naming.splitUri(given) : asking.naming.splitTool(given);
+  if (target === undefined) return notFound('no server of this name');
+  const own = 'uri' in target ? { type: 'ref/resource', uri: target.uri } : { type: 'ref/prompt', name: target.name };
+  const params = { ref: own, argument, ...(isJsonObject(context) ? { context } : {}) };
+  return forwarded(asking, {
+    effect: 'read',
+    access: { action: 'completion.complete', resource: { type: 'Server', id: target.server }, args: {} },
+    outgoing: { server: target.server, method: asking.method, params },
+  });
+};
+
+type Forwarded = {
+  effect: Plan['effect'];
+  access: Access;
+  defect?: Refusal | undefined;
+  outgoing: Outgoing;
+  finish?(carried: Carried): Carried;
+};
+
+/** Requests on which a server may ask for input before it answers (2026-07-28). */
+const MAY_ASK: readonly string[] = ['tools/call', 'resources/read', 'prompts/get'];
+
+/** A request that goes to one server, whose answer goes back. */
+export async function forwarded(asking: Asking, request: Forwarded): Promise<Plan | Refusal> {
+  const { server, params } = request.outgoing;
+  const brought = MAY_ASK.includes(asking.method) ? readInput(asking, server) : NOTHING_BROUGHT;
+  if (isRefusal(brought)) return brought;
+  const prepared = await prepare(asking, { ...request.outgoing, params: { ...params, ...brought.params } });
+  if (isRefusal(prepared)) return prepared;
+  return {
+    effect: request.effect,
+    accesses: [request.access],
+    sent: prepared.bytes,
+    upstream: server,
+    payload: { method: asking.method, server, ...params, ...brought.params },
+    defect: request.defect,
+    continues: brought.continues,
+    carryOut: async (io) => {
+      const carried = await exchangeWith(asking, prepared, io);
+      return isRefusal(carried) || request.finish === undefined ? carried : request.finish(carried);
+    },
+  };
+}
+
+const NOTHING_BROUGHT = { params: {}, continues: undefined };
+
+async function exchangeWith(asking: Asking, prepared: Prepared, io: ForwardIo): Promise<Carried | Refusal> {
+  const sent = await send(asking, prepared, io);
+  if (isRefusal(sent)) return sent;
+  const { session, reply } = sent;
+  if (reply.kind === 'result' && asksForInput(reply) && MAY_ASK.includes(asking.method)) {
+    return passQuestions(asking, io, session.server, reply);
+  }
+  return translate(asking, session, reply);
+}

@@ -1,0 +1,81 @@
+import { isJsonObject, type JsonObject } from '../../../core/json.ts';
+import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
+import type { UpstreamSession } from '../upstream.ts';
+import { type Asking, answered, type Carried, type Operation, objectOf, result } from './asking.ts';
+import { knownCapabilities, openFor } from './forwarding.ts';
+import { LIST_TTL_MS } from './lists.ts';
+import type { Session } from './sessions.ts';
+import { badParams, META, MODERN, SESSION_VERSIONS } from './wire.ts';
+
+/** `server/discover`: what one server is, or what the gateway is with all of them. */
+export const discover: Operation = (asking) =>
+  answered(asking, async () => {
+    const server = await introduced(asking);
+    if (isRefusal(server)) return server;
+    const { serverInfo, instructions } = server ?? { serverInfo: asking.parts.self, instructions: undefined };
+    return result({
+      resultType: 'complete',
+      supportedVersions: [MODERN],
+      capabilities: capabilitiesOf(asking, server),
+      ...(instructions === undefined ? {} : { instructions }),
+      ttlMs: LIST_TTL_MS,
+      cacheScope: 'private',
+      _meta: { [META.server]: serverInfo },
+    });
+  });
+
+/** `initialize`: begins a session (2025-11-25), bound to this caller and run. */
+export const initialize: Operation = (asking) => {
+  const { protocolVersion, capabilities, clientInfo } = asking.params;
+  if (typeof protocolVersion !== 'string') return badParams('protocolVersion is no text');
+  if (!isJsonObject(capabilities) || !isJsonObject(clientInfo))
+    return badParams('capabilities or clientInfo is missing');
+  const version = SESSION_VERSIONS.includes(protocolVersion) ? protocolVersion : (SESSION_VERSIONS[0] as string);
+  const facts = { version, capabilities: knownCapabilities(capabilities), clientInfo, server: asking.server };
+  return answered(asking, async () => {
+    const session = await asking.parts.sessions.begin(asking.caller, asking.run, facts);
+    if (isRefusal(session)) return session;
+    const told = await introduce(asking, session);
+    if (isRefusal(told)) await asking.parts.sessions.end(session);
+    else asking.reply.headers['mcp-session-id'] = session.id;
+    return told;
+  });
+};
+
+async function introduce(asking: Asking, session: Session): Promise<Carried | Refusal> {
+  const server = await introduced({ ...asking, session, client: session.facts });
+  if (isRefusal(server)) return server;
+  return result({
+    protocolVersion: session.facts.version,
+    capabilities: capabilitiesOf(asking, server),
+    serverInfo: server?.serverInfo ?? asking.parts.self,
+    ...(server?.instructions === undefined ? {} : { instructions: server.instructions }),
+  });
+}
+
+export const ping: Operation = (asking) => answered(asking, () => result({}));
+
+/** The one server of `/mcp/<server>`, after it has introduced itself to the gateway; undefined at `/mcp`. */
+async function introduced(asking: Asking): Promise<UpstreamSession | Refusal | undefined> {
+  if (asking.server === undefined) return undefined;
+  const catalog = await asking.parts.catalogs.of(asking.server);
+  if (isRefusal(catalog)) return catalog;
+  const era = asking.parts.catalogs.era(asking.server, asking.modern ? MODERN : '2025-11-25');
+  if (era === undefined) return refuse('upstream_unavailable', `${asking.server} speaks no known revision`);
+  return openFor(asking, asking.server, era);
+}
+
+/** Lists are the gateway's own, so it always has them; the rest is what the server can do and the revisions can carry. */
+function capabilitiesOf(asking: Asking, server: UpstreamSession | undefined): JsonObject {
+  const listed = { listChanged: true };
+  const theirs = server?.capabilities ?? {};
+  const sameKind = server === undefined || asking.modern === (server.era === MODERN);
+  const subscribe = server === undefined || (sameKind && objectOf(theirs['resources'])['subscribe'] === true);
+  return {
+    tools: listed,
+    prompts: listed,
+    resources: subscribe ? { subscribe: true, ...listed } : listed,
+    ...(server === undefined || theirs['completions'] !== undefined ? { completions: {} } : {}),
+    ...(server === undefined || theirs['logging'] !== undefined ? { logging: {} } : {}),
+  };
+}

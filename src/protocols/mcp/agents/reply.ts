@@ -1,0 +1,181 @@
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '../../../core/clock.ts';
+import type { EventLog } from './event-log.ts';
+
+/** What the agent said it reads. Named first is preferred, as its client expects the one or the other. */
+export type Accepts = { json: boolean; stream: boolean; stream_first: boolean };
+
+export function readAccept(accept: string | undefined): Accepts {
+  const all = accept === undefined || accept.includes('*/*');
+  const json = accept?.indexOf('application/json') ?? -1;
+  const stream = accept?.indexOf('text/event-stream') ?? -1;
+  return {
+    json: all || json >= 0,
+    stream: all || stream >= 0,
+    stream_first: stream >= 0 && (json < 0 || stream < json),
+  };
+}
+
+type HeaderFields = Record<string, string | string[]>;
+
+/** Between two comments on a quiet stream: shorter than what proxies wait for. */
+const KEEP_ALIVE_MS = 15_000;
+/** How long an exchange goes on for an agent of 2025 that lost its stream and may come back for it. */
+const AWAY_MS_MAX = 60_000;
+/** What the agent is told to wait before it comes back. */
+const RETRY_MS = 1_000;
+
+/**
+ * One HTTP answer: a single JSON text, or a stream of events, begun by the first thing to say before the end. An agent
+ * that goes away has cancelled (2026-07-28); in a session it may come back for the rest of its stream instead.
+ */
+export class Reply {
+  readonly accepts: Accepts;
+  readonly headers: HeaderFields = {};
+  readonly #response: ServerResponse;
+  readonly #clock: Clock;
+  readonly #gone = new AbortController();
+  #streaming = false;
+  #concluded = false;
+  #log: EventLog | undefined;
+  #beginLog: (() => EventLog) | undefined;
+  #cancelKeepAlive: (() => void) | undefined;
+
+  constructor(response: ServerResponse, accepts: Accepts, clock: Clock) {
+    this.accepts = accepts;
+    this.#response = response;
+    this.#clock = clock;
+    response.on('close', () => this.#closed());
+  }
+
+  /** Aborted when nobody waits for the answer any more. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  cancel(): void {
+    this.#gone.abort();
+  }
+
+  /** Once it streams, what it says can be read again from the log after the connection is lost. */
+  keep(begin: () => EventLog): void {
+    this.#beginLog = begin;
+  }
+
+  /** Says one message before the end. Resolves when the agent's side has taken it; for who reads no streams, it is lost. */
+  async event(text: string): Promise<void> {
+    if (this.#concluded || !this.accepts.stream) return;
+    await this.open();
+    if (this.#log) await this.#log.append(text);
+    else await this.#write(`event: message\ndata: ${text}\n\n`);
+  }
+
+  /** Begins the stream, if it has not begun. */
+  async open(): Promise<void> {
+    if (this.#streaming || this.#concluded || !this.accepts.stream) return;
+    this.#streaming = true;
+    this.#response.writeHead(200, {
+      ...this.headers,
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+    });
+    this.#response.flushHeaders();
+    this.#keepAlive();
+    this.#log = this.#beginLog?.();
+    if (this.#log) await this.#attach(this.#log, 0, true);
+  }
+
+  /** Streams what `log` holds after event `after`, and what comes. Resolves when this connection's part in it is over. */
+  async resume(log: EventLog, after: number): Promise<void> {
+    await this.open();
+    const over = new Promise<void>((resolve) => {
+      this.#response.once('close', resolve);
+      this.#response.once('finish', resolve);
+    });
+    await this.#attach(log, after, false);
+    await over;
+  }
+
+  /** The server behind asked to be polled: so is the agent. */
+  async pause(): Promise<void> {
+    if (this.#beginLog === undefined) return;
+    await this.open();
+    this.#log?.detach();
+  }
+
+  /** The last message, and the end. `status` counts only where no stream has begun. */
+  async end(status: number, text: string | undefined): Promise<void> {
+    if (this.#concluded) return;
+    if (!this.#streaming && status === 200 && text !== undefined && this.accepts.stream_first) await this.open();
+    if (this.#streaming) {
+      if (text !== undefined) await this.event(text);
+      this.#conclude();
+      if (this.#log) this.#log.end();
+      else this.#response.end();
+      return;
+    }
+    this.#conclude();
+    if (this.#response.destroyed) return;
+    if (text === undefined) this.#response.writeHead(status, this.headers).end();
+    else {
+      const fields = { ...this.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+      this.#response.writeHead(status, fields).end(text);
+    }
+  }
+
+  async #attach(log: EventLog, after: number, prime: boolean): Promise<void> {
+    // An event without data, so that a stream lost before its first message can be taken up (2025-11-25).
+    if (prime) await this.#write(`id: ${log.name}-0\nretry: ${RETRY_MS}\ndata: \n\n`);
+    await log.attach(
+      after,
+      ({ id, text }) => this.#write(`event: message\nid: ${id}\ndata: ${text}\n\n`),
+      () => this.#response.end(),
+    );
+  }
+
+  #write(text: string): Promise<void> {
+    const response = this.#response;
+    if (response.destroyed || response.writableEnded || response.write(text)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        response.off('drain', done);
+        response.off('close', done);
+        resolve();
+      };
+      response.on('drain', done);
+      response.on('close', done);
+    });
+  }
+
+  #keepAlive(): void {
+    this.#cancelKeepAlive = this.#clock.after(KEEP_ALIVE_MS, () => {
+      if (this.#response.destroyed || this.#response.writableEnded) return;
+      // An agent that reads nothing does not get a longer queue of comments.
+      if (!this.#response.writableNeedDrain) this.#response.write(':\n\n');
+      this.#keepAlive();
+    });
+  }
+
+  #closed(): void {
+    this.#cancelKeepAlive?.();
+    if (this.#concluded) return;
+    const log = this.#log;
+    if (log === undefined) this.#gone.abort();
+    else {
+      if (!this.#response.writableEnded) log.detach();
+      this.#awaitReturn(log);
+    }
+  }
+
+  #awaitReturn(log: EventLog): void {
+    this.#clock.after(AWAY_MS_MAX, () => {
+      if (!this.#concluded && !log.attached) this.#gone.abort();
+    });
+  }
+
+  #conclude(): void {
+    this.#concluded = true;
+    this.#cancelKeepAlive?.();
+  }
+}
