@@ -180,6 +180,8 @@ export type LedgerOptions = {
   /** The state's version, which cannot change before `tx` ends (`StateWatch.confirm`). */
   stateVersion: (tx: Transaction) => Promise<number>;
   witnesses?: { known: readonly Witness[]; required: number; post: WitnessPost };
+  /** Disk held back for what must still be recorded when it is full; smaller in tests. */
+  reserve_bytes?: number;
   /** Runs `work` when what is arriving now has arrived; so that one commit serves all of it. Default: `setImmediate`. */
   defer?: (work: () => void) => void;
   /** Told of failures that nobody else handles. */

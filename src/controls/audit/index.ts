@@ -29,6 +29,8 @@ export type {
   RefusalDraft,
   Story,
 } from './contract.ts';
-export type { LogFiles } from './files.ts';
-export type { LedgerKeys } from './keys.ts';
+export { directoryFiles, type LogFiles } from './files.ts';
+export { type LedgerKeys, ledgerVerifierKey, makeLedgerKeys, openLedgerKeys } from './keys.ts';
+export { openLedger } from './ledger.ts';
+export { migrations } from './store.ts';
 export type { Witness, WitnessPost } from './witness.ts';

@@ -1,0 +1,23 @@
+import type { Draft } from './epoch.ts';
+
+/** Refusals that could not be recorded: counted, and stated by the first receipt that can be written again. */
+export class Gap {
+  #count = 0;
+  #since = 0;
+
+  /** Returns undefined: there is no receipt whose id could be given. */
+  add(now: number): undefined {
+    if (this.#count === 0) this.#since = now;
+    this.#count += 1;
+  }
+
+  /** The receipt of the gap, if there is one; once it is written, the count goes on from there. */
+  preface(draft: (count: number, since: number) => Draft): { draft: Draft; written: () => void } | undefined {
+    const count = this.#count;
+    if (count === 0) return undefined;
+    const written = () => {
+      this.#count -= count;
+    };
+    return { draft: draft(count, this.#since), written };
+  }
+}

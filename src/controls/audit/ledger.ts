@@ -1,0 +1,409 @@
+import { type Refusal, refuse } from '../../core/refusal.ts';
+import { isStorageError, type Transaction } from '../../storage/index.ts';
+import type {
+  ControlDraft,
+  FeedPage,
+  IntentDraft,
+  IntentResult,
+  Ledger,
+  LedgerOptions,
+  LedgerStatus,
+  OutcomeDraft,
+  RefusalDraft,
+  Story,
+} from './contract.ts';
+import { Drafter, listDigest, NO_REFERENCES, type References } from './drafts.ts';
+import { type Draft, EpochWriter } from './epoch.ts';
+import { type Flood, Floods } from './flood.ts';
+import { Gap } from './gap.ts';
+import { GroupCommit, type ItemResult, WAITING_MAX } from './group-commit.ts';
+import { type OldLog, TransparencyLog } from './log.ts';
+import { OpenIntents } from './open-intents.ts';
+import { LogReader } from './reader.ts';
+import { Seal } from './seal.ts';
+import { Space } from './space.ts';
+import { beat, closeEpoch, destroyKey, epochOf, openEpoch, openIntents, receiptById, seatById } from './store.ts';
+import { takeOverLapsed } from './takeover.ts';
+
+const TICK_MS = 1_000;
+const RETRY_MS = 250;
+const OPEN_ATTEMPTS_MAX = 8;
+
+/** Opens the log: a new epoch of this replica, the tree checked against what was published, the dead epochs closed. */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const epoch = await nextEpoch(options);
+  const ledger = new GroupedLedger(options, epoch);
+  await ledger.start();
+  return ledger;
+}
+
+/** Two replicas that start at once ask for the same epoch; one gets it. */
+async function nextEpoch({ db, replica }: LedgerOptions): Promise<number> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.transaction((tx) => openEpoch(tx, replica));
+    } catch (error) {
+      const isContended = isStorageError(error, 'duplicate') || isStorageError(error, 'conflict');
+      if (!isContended || attempt === OPEN_ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+class GroupedLedger implements Ledger {
+  readonly #options: LedgerOptions;
+  readonly #drafter: Drafter;
+  readonly #commits: GroupCommit;
+  readonly #open = new OpenIntents();
+  readonly #floods = new Floods();
+  readonly #gap = new Gap();
+  readonly #space: Space;
+  readonly #reader: LogReader;
+  readonly #defer: (work: () => void) => void;
+  #writer: EpochWriter;
+  #log!: TransparencyLog;
+  #failure: string | undefined;
+  #cancelTick: () => void = () => {};
+  #closed = false;
+
+  constructor(options: LedgerOptions, epoch: number) {
+    const { db, clock, random, build, config_digest, keys, claimProofs, stateVersion } = options;
+    const seal = new Seal(keys.payload, random);
+    this.#options = options;
+    this.#defer = options.defer ?? ((work) => setImmediate(work));
+    this.#writer = new EpochWriter(options.replica, epoch);
+    this.#drafter = new Drafter({ clock, random, seal, build, config_digest });
+    this.#space = new Space(options.files, options.reserve_bytes);
+    const record = (draft: ControlDraft) => this.control(undefined, draft);
+    this.#reader = new LogReader({ db, seal, now: () => clock.monotonic(), record });
+    this.#commits = new GroupCommit({
+      db,
+      claimProofs,
+      stateVersion,
+      defer: this.#defer,
+      writer: () => this.#writer,
+      settled: () => this.#open.settled(),
+      preface: () => this.#gap.preface((count, since) => this.#drafter.gap(count, since)),
+      reopen: () => this.#reopen(),
+      committed: () => this.#onCommitted(),
+    });
+  }
+
+  async start(): Promise<void> {
+    const { db, clock, origin, keys, files, high_water, witnesses, report } = this.#options;
+    const parts = { db, clock, origin, keys, files, highWater: high_water ?? files, witnesses, report };
+    this.#log = await TransparencyLog.open({ ...parts, defer: this.#defer, writer: () => this.#writer });
+    await this.#space.check();
+    await this.#takeOver();
+    this.#log.touch();
+    this.#tickLater();
+  }
+
+  intent(draft: IntentDraft): Promise<IntentResult> {
+    const unable = this.#unable();
+    if (unable !== undefined) return Promise.resolve(unable);
+    const references = this.#references(draft.facts);
+    if (references instanceof Promise) {
+      return references.then(
+        (found) => this.#intent(draft, found),
+        (error: unknown) => unavailable(error),
+      );
+    }
+    return this.#intent(draft, references);
+  }
+
+  #intent(draft: IntentDraft, references: References): Promise<IntentResult> {
+    const prepared = this.#drafter.intent(draft, references);
+    const demands = { decided_under: draft.decided_under, proof: draft.claims.proof };
+    const { id, time } = prepared.receipt;
+    return new Promise((resolve) => {
+      const settle = (result: ItemResult) => {
+        if (result.kind === 'written') {
+          this.#open.add(id, result.seat);
+          resolve({ kind: 'committed', receipt: id, time });
+        } else resolve(this.#notWritten(prepared, result));
+      };
+      this.#commits.add({ draft: prepared, demands, settle });
+    });
+  }
+
+  #notWritten(draft: Draft, result: Exclude<ItemResult, { kind: 'written' }>): IntentResult {
+    switch (result.kind) {
+      case 'stale':
+        return { kind: 'stale' };
+      case 'replayed':
+        return refuse('proof_replayed', 'the proof was claimed before');
+      case 'failed':
+        if (result.uncertain) void this.#resolveDoubt(draft.receipt.id);
+        this.#onFailed(result.error);
+        return unavailable(result.error);
+    }
+  }
+
+  async outcome(draft: OutcomeDraft): Promise<string | Refusal> {
+    const seat = this.#open.beginClosing(draft.intent);
+    if (seat === undefined) {
+      return refuse('log_unavailable', `${draft.intent} is no open intent of this epoch: it has an outcome already`);
+    }
+    const prepared = this.#drafter.outcome(draft, seat);
+    const result = await this.#submit(prepared, epochOf(seat));
+    if (result.kind === 'written') {
+      this.#open.close(draft.intent);
+      return prepared.receipt.id;
+    }
+    const failed = result.kind === 'failed' ? result : { error: undefined, uncertain: false };
+    this.#onFailed(failed.error);
+    void this.#insist(draft.intent, prepared, failed.uncertain, epochOf(seat));
+    return unavailable(failed.error);
+  }
+
+  /** Writes an outcome that could not be written, however long it takes; a restart makes it `unknown` instead. */
+  async #insist(intent: string, draft: Draft, wasUncertain: boolean, epoch: number): Promise<void> {
+    let uncertain = wasUncertain;
+    while (!this.#closed && this.#writer.epoch === epoch) {
+      await this.#pause(RETRY_MS);
+      try {
+        if (uncertain && (await seatById(this.#options.db, draft.receipt.id)) !== undefined) break;
+      } catch {
+        continue;
+      }
+      const result = await this.#submit(draft, epoch);
+      if (result.kind === 'written') break;
+      uncertain = result.kind === 'failed' && result.uncertain;
+    }
+    if (this.#writer.epoch === epoch) this.#open.close(intent);
+  }
+
+  /** Finds out whether an intent was written although its commit's answer was lost; nothing was forwarded for it. */
+  async #resolveDoubt(id: string): Promise<void> {
+    const { epoch } = this.#writer;
+    const resolve = this.#open.doubt();
+    while (!this.#closed && this.#writer.epoch === epoch) {
+      await this.#pause(RETRY_MS);
+      try {
+        const row = await receiptById(this.#options.db, id);
+        if (row === undefined || (await this.#submit(this.#drafter.unknown(row, 'not_forwarded'))).kind === 'written')
+          break;
+      } catch {
+        // The database is still away; the doubt stays.
+      }
+    }
+    resolve();
+  }
+
+  async refusal(draft: RefusalDraft): Promise<string | undefined> {
+    if (this.#space.low || this.#commits.waiting >= WAITING_MAX) return this.#gap.add(this.#now());
+    try {
+      const references = await this.#references(draft.facts);
+      const prepared = this.#drafter.refusal(draft, references);
+      const result = await this.#submit(prepared);
+      if (result.kind === 'written') return prepared.receipt.id;
+      if (result.kind === 'failed') this.#onFailed(result.error);
+    } catch (error) {
+      this.#onFailed(error);
+    }
+    return this.#gap.add(this.#now());
+  }
+
+  flood({ code, source }: { code: Flood['code']; source: string }): void {
+    this.#floods.add({ code, source, second: this.#second(), count: 1 });
+  }
+
+  async control(tx: Transaction | undefined, draft: ControlDraft): Promise<string> {
+    const prepared = this.#drafter.control(draft);
+    if (tx !== undefined) {
+      await this.#writer.write(tx, [prepared], this.#open.settled());
+      this.#log.touch();
+      return prepared.receipt.id;
+    }
+    const result = await this.#submit(prepared);
+    if (result.kind === 'written') return prepared.receipt.id;
+    throw result.kind === 'failed' ? result.error : new Error(`a control receipt is not ${result.kind}`);
+  }
+
+  story(receipt: string, options: { reader?: string } = {}): Promise<Story | undefined> {
+    return this.#reader.story(receipt, options.reader);
+  }
+
+  feed(after: number, limit: number, options: { reader?: string } = {}): Promise<FeedPage> {
+    return this.#reader.feed(after, limit, options.reader);
+  }
+
+  latest(before: number, limit: number, options: { reader?: string } = {}): Promise<FeedPage> {
+    return this.#reader.latest(before, limit, options.reader);
+  }
+
+  onGrowth(listener: (size: number) => void): () => void {
+    return this.#log.onGrowth(listener);
+  }
+
+  checkpoint(): string | undefined {
+    return this.#log.published?.text;
+  }
+
+  proof(receipt: string): Promise<string | undefined> {
+    return this.#log.proof(receipt);
+  }
+
+  async erase(receipts: readonly string[], by: string): Promise<number> {
+    const erased = await this.#options.db.transaction(async (tx) => {
+      let count = 0;
+      for (const id of receipts) if (await destroyKey(tx, id)) count += 1;
+      const subject = receipts.length === 1 ? receipts[0]! : `${receipts.length} receipts`;
+      const after = listDigest(receipts);
+      const payload = { receipts: [...receipts] };
+      await this.control(tx, { event: 'payload.erase', by, subject, before: null, after, payload });
+      return count;
+    });
+    return erased;
+  }
+
+  status(): LedgerStatus {
+    const { forked, origin, tree, published } = this.#log;
+    const failure = this.#space.low ? 'the disk is almost full' : this.#failure;
+    return {
+      state: forked === undefined ? (failure === undefined ? 'writing' : 'unavailable') : 'forked',
+      reason: forked ?? failure ?? null,
+      origin,
+      ...tree,
+      epoch: this.#writer.epoch,
+      checkpoint_at: published?.at ?? null,
+      witnesses: published?.witnesses ?? [],
+      waiting: this.#commits.waiting,
+    };
+  }
+
+  fork(by: string): Promise<{ origin: string; receipt: string }> {
+    const record = (tx: Transaction, old: OldLog, now: { origin: string; root: string }) =>
+      this.control(tx, {
+        event: 'audit.fork',
+        by,
+        subject: `${old.origin} ${old.size}`,
+        before: old.root,
+        after: now.root,
+        payload: { checkpoint: old.checkpoint, origin: now.origin },
+      });
+    return this.#log.fork(record);
+  }
+
+  async drain(): Promise<void> {
+    this.#writeFloods(Number.POSITIVE_INFINITY);
+    await this.#commits.idle();
+    this.#log.stop();
+    await this.#log.run({ now: true });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#cancelTick();
+    await this.#commits.idle();
+    this.#closed = true;
+    await this.#closeEpoch().catch((error: unknown) => this.#options.report('the epoch could not be closed', error));
+    await this.drain();
+    this.#log.stop();
+  }
+
+  /** What nobody will say any more is `unknown`; then the epoch takes nothing. */
+  async #closeEpoch(): Promise<void> {
+    this.#writeFloods(Number.POSITIVE_INFINITY);
+    await this.#commits.idle();
+    const { epoch } = this.#writer;
+    await this.#options.db.transaction(async (tx) => {
+      const open = await openIntents(tx, { epoch, settled: this.#open.settled() });
+      const drafts = open.map((row) => this.#drafter.unknown(row, 'gateway_stopped'));
+      if (drafts.length > 0) await this.#writer.write(tx, drafts, this.#open.settled());
+      await closeEpoch(tx, epoch, Number.MAX_SAFE_INTEGER);
+    });
+  }
+
+  /** After another replica closed this epoch (this process was away for long): what was open then is `unknown`. */
+  async #reopen(): Promise<void> {
+    this.#writer = new EpochWriter(this.#options.replica, await nextEpoch(this.#options));
+    this.#open.clear();
+  }
+
+  #unable(): Refusal | undefined {
+    if (this.#closed) return refuse('gateway_stopping', 'the log is closed');
+    const { forked } = this.#log;
+    if (forked !== undefined) return refuse('log_forked', forked);
+    if (this.#space.low) return refuse('log_unavailable', 'the disk is almost full');
+    if (this.#commits.waiting >= WAITING_MAX) return refuse('log_unavailable', `${WAITING_MAX} items wait for the log`);
+    return undefined;
+  }
+
+  #submit(draft: Draft, epoch?: number): Promise<ItemResult> {
+    const only = epoch === undefined ? {} : { epoch };
+    return new Promise((settle) => this.#commits.add({ draft, demands: undefined, settle, ...only }));
+  }
+
+  #references(facts: { parent?: string | null; continues?: string | null }): References | Promise<References> {
+    const { parent, continues } = facts;
+    if (!parent && !continues) return NO_REFERENCES;
+    const { db } = this.#options;
+    const seat = async (id: string | null | undefined) =>
+      id ? (this.#open.seat(id) ?? (await seatById(db, id))) : null;
+    return Promise.all([seat(parent), seat(continues)]).then(([about = null, follows = null]) => ({ about, follows }));
+  }
+
+  #onCommitted(): void {
+    this.#failure = undefined;
+    this.#log.touch();
+  }
+
+  #onFailed(error: unknown): void {
+    this.#failure = error instanceof Error ? error.message : String(error);
+    this.#space
+      .relieve()
+      .catch((problem: unknown) => this.#options.report('the reserve could not be released', problem));
+  }
+
+  #tickLater(): void {
+    this.#cancelTick = this.#options.clock.after(TICK_MS, () => {
+      this.#tick()
+        .catch((error: unknown) => this.#options.report('the log could not be looked after', error))
+        .finally(() => {
+          if (!this.#closed) this.#tickLater();
+        });
+    });
+  }
+
+  async #tick(): Promise<void> {
+    this.#writeFloods(this.#second());
+    await this.#space.check();
+    // One process on one disk: nobody else waits for its heartbeat.
+    if (this.#options.db.dialect === 'postgres') {
+      if (!(await beat(this.#options.db, this.#writer.epoch))) await this.#reopen();
+      await this.#takeOver();
+    }
+    await this.#log.run();
+  }
+
+  async #takeOver(): Promise<void> {
+    const parts = { db: this.#options.db, drafter: this.#drafter, writer: this.#writer };
+    if ((await takeOverLapsed({ ...parts, settled: () => this.#open.settled() })) > 0) this.#log.touch();
+  }
+
+  #writeFloods(before: number): void {
+    for (const flood of this.#floods.take(before)) {
+      void this.#submit(this.#drafter.flood(flood)).then((result) => {
+        // Counted on under the current second, so that a full disk makes them late, not lost.
+        if (result.kind !== 'written') this.#floods.add({ ...flood, second: this.#second() });
+      });
+    }
+  }
+
+  #pause(delay_ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(delay_ms, resolve));
+  }
+
+  #now(): number {
+    return this.#options.clock.now();
+  }
+
+  #second(): number {
+    return Math.floor(this.#now() / 1000);
+  }
+}
+
+function unavailable(error: unknown): Refusal {
+  return refuse('log_unavailable', error instanceof Error ? error.message : String(error));
+}

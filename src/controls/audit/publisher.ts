@@ -1,0 +1,122 @@
+import type { Clock } from '../../core/clock.ts';
+import { parseCheckpoint, signCheckpoint } from './checkpoint.ts';
+import type { Full, FullBundle, FullTile, Publication } from './edge.ts';
+import type { LogFiles } from './files.ts';
+import type { LedgerKeys } from './keys.ts';
+import type { Hash } from './merkle.ts';
+import { bundlePath, encodeBundle, encodeHashes, hashesOn, hashTilePath, partialsPath, TILE_WIDTH } from './tiles.ts';
+import type { Cosigner } from './witness.ts';
+
+export const CHECKPOINT = 'checkpoint';
+/** The last checkpoint published, kept where the database is not: what a database must extend at start. */
+export const HIGH_WATER = 'high-water';
+
+export type PublisherParts = {
+  clock: Clock;
+  origin: string;
+  keys: LedgerKeys;
+  files: LogFiles;
+  highWater: LogFiles;
+  cosigner: Cosigner | undefined;
+  report: (problem: string, error: unknown) => void;
+};
+
+export type Published = { text: string; size: number; root: Hash; at: number; witnesses: readonly string[] };
+
+/**
+ * Publishes the log as static files: full tiles and bundles once, incomplete ones under their width, and last the
+ * checkpoint that covers them, so that whoever holds a checkpoint finds all that it promises. Size and root are durable in
+ * the database before they come here to be signed.
+ */
+export class Publisher {
+  readonly #parts: PublisherParts;
+  /** Full, and not yet written; kept over failures. */
+  readonly #tiles: FullTile[] = [];
+  readonly #bundles: FullBundle[] = [];
+  #newest: Published | undefined;
+
+  constructor(parts: PublisherParts, newest: Published | undefined) {
+    this.#parts = parts;
+    this.#newest = newest;
+  }
+
+  get newest(): Published | undefined {
+    return this.#newest;
+  }
+
+  /** Writes what became full, without a checkpoint that covers it yet. */
+  async store({ tiles, bundles }: Full): Promise<void> {
+    this.#tiles.push(...tiles);
+    this.#bundles.push(...bundles);
+    await this.#writeFull();
+  }
+
+  async publish(publication: Publication): Promise<void> {
+    await this.store(publication);
+    await this.#writePartial(publication);
+    await this.#checkpoint(publication.size, publication.root);
+  }
+
+  async #writeFull(): Promise<void> {
+    for (const { index, entries } of [...this.#bundles]) {
+      await this.#full(bundlePath(index, TILE_WIDTH), partialsPath('entries', index), encodeBundle(entries));
+      this.#bundles.shift();
+    }
+    for (const { level, index, hashes } of [...this.#tiles]) {
+      await this.#full(hashTilePath(level, index, TILE_WIDTH), partialsPath(`${level}`, index), encodeHashes(hashes));
+      this.#tiles.shift();
+    }
+  }
+
+  async #full(path: string, partials: string, bytes: Uint8Array): Promise<void> {
+    await this.#parts.files.write(path, bytes, { durable: true });
+    await this.#parts.files.remove(partials);
+  }
+
+  async #writePartial({ size, levels, entries }: Publication): Promise<void> {
+    const { files } = this.#parts;
+    const full = Math.floor(size / TILE_WIDTH);
+    if (entries.length > 0) {
+      await files.write(bundlePath(full, entries.length), encodeBundle(entries), { durable: false });
+    }
+    for (const [level, hashes] of levels.entries()) {
+      if (hashes.length === 0) continue;
+      const index = Math.floor(hashesOn(level, size) / TILE_WIDTH);
+      await files.write(hashTilePath(level, index, hashes.length), encodeHashes(hashes), { durable: false });
+    }
+  }
+
+  async #checkpoint(size: number, root: Hash): Promise<void> {
+    const { origin, keys, cosigner, report } = this.#parts;
+    const text = signCheckpoint({ origin, size, root }, keys.signing);
+    if (cosigner === undefined) return this.#release({ text, size, root }, []);
+    if (cosigner.required === 0) await this.#release({ text, size, root }, []);
+    const cosigned = await cosigner.cosign(text, this.#newest?.size ?? 0);
+    const names = cosigned.map(({ name }) => name);
+    if (names.length < cosigner.required) {
+      report(
+        `only ${names.length} of ${cosigner.required} witnesses cosigned the checkpoint of ${size} entries`,
+        undefined,
+      );
+      return;
+    }
+    if (names.length > 0)
+      await this.#release({ text: text + cosigned.map(({ line }) => line).join(''), size, root }, names);
+  }
+
+  async #release(signed: { text: string; size: number; root: Hash }, witnesses: readonly string[]): Promise<void> {
+    const bytes = Buffer.from(signed.text);
+    await this.#parts.highWater.write(HIGH_WATER, bytes, { durable: true });
+    await this.#parts.files.write(CHECKPOINT, bytes, { durable: true });
+    this.#newest = { ...signed, at: this.#parts.clock.now(), witnesses };
+  }
+}
+
+/** A checkpoint read back from a file. */
+export function publishedBefore(text: string, at: number): Published | undefined {
+  const checkpoint = parseCheckpoint(text);
+  if (checkpoint === undefined) return undefined;
+  const { origin, size, root, note } = checkpoint;
+  const witnesses = note.signatures.map(({ name }) => name).filter((name) => name !== origin);
+  return { text, size, root, at, witnesses };
+}
