@@ -33,7 +33,11 @@ export function writeEditorSchema(data: string): void {
 export type FirstCall = { headers: string; body: string; line: string };
 
 /** Whether `config` is still the starter's, so that its first call can be offered. */
-export function offersFirstCall(config: { agents: Record<string, { jobs: readonly string[] }>; upstreams: Record<string, unknown>; folder: string }): boolean {
+export function offersFirstCall(config: {
+  agents: Record<string, { jobs: readonly string[] }>;
+  upstreams: Record<string, unknown>;
+  folder: string;
+}): boolean {
   const declared = config.agents[STARTER.agent]?.jobs.includes(STARTER.job) ?? false;
   return declared && STARTER.server in config.upstreams && existsSync(join(config.folder, 'sample', 'reports'));
 }
