@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../../core/clock.ts';
 import { sleep } from '../../core/clock.ts';
 import { Secret } from '../../core/secret.ts';
+import { visibleText } from '../../core/visible-text.ts';
 import type { Warden } from './warden-link.ts';
 
 export type Program = {
@@ -124,16 +125,20 @@ function endOf(child: Running, { clock, warden, words, output }: Watched): Promi
 
 /** Reads standard error for ever and keeps its end. */
 function keepWords(child: Running, secrets: readonly string[]): () => string {
+  const longest = Math.max(0, ...secrets.map((secret) => Buffer.byteLength(secret)));
+  const kept_max = WORDS_BYTES_MAX + longest;
   let kept = Buffer.alloc(0);
+  let cut = false;
   child.stderr.on('error', () => {});
   child.stderr.on('data', (part: Buffer) => {
-    kept = Buffer.concat([kept, part.subarray(-WORDS_BYTES_MAX)]).subarray(-WORDS_BYTES_MAX);
+    cut ||= kept.length + part.length > kept_max;
+    kept = Buffer.concat([kept, part.subarray(-kept_max)]).subarray(-kept_max);
   });
   return () => {
-    let text = kept.toString('utf8');
+    // The beginning of what is kept may be the end of a secret.
+    let text = (cut ? kept.subarray(longest) : kept).toString('utf8');
     for (const secret of secrets) if (secret !== '') text = text.replaceAll(secret, '[secret]');
-    // Terminal escapes and line breaks of a child's must not act where an operator reads this.
-    return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ').trim();
+    return visibleText(text.trim().replaceAll(/\s+/g, ' '));
   };
 }
 

@@ -33,18 +33,20 @@ export type UpstreamSettings = {
   limits?: Partial<UpstreamLimits>;
 };
 
-/** Every bound on what an upstream may do to the gateway. The defaults stand beside the code in `upstream/limits.ts`. */
+/** Every bound on what an upstream may do to the gateway. The defaults stand in `upstream/limits.ts`. */
 export type UpstreamLimits = {
-  /** One message of the upstream's, after decompression. */
-  answer_bytes_max: number;
-  /** From sending a request to its final answer, except for `subscriptions/listen`. */
-  answer_ms_max: number;
   /** From connecting or launching to a session that can be used. */
   open_ms_max: number;
-  /** Notifications and requests that one exchange may bring before its answer. */
+  /** From sending a request to its answer, not counting the time that the agent takes to answer a request in between. */
+  answer_ms_max: number;
+  /** One message of the upstream's. Answers are asked for uncompressed and refused otherwise. */
+  answer_bytes_max: number;
+  /** Notifications of one exchange in a second; more are dropped, and counted. */
+  frames_per_second_max: number;
+  /** Notifications and requests of one exchange before its answer, except for `subscriptions/listen`. */
   frames_max: number;
-  /** Bytes that they may have together. */
-  frame_bytes_max: number;
+  /** Notifications of one exchange that wait until the agent takes them, in bytes; more are dropped, and counted. */
+  waiting_bytes_max: number;
   /** A catalog: pages of one list, items of one list, bytes of all lists. */
   pages_max: number;
   items_max: number;
@@ -105,6 +107,8 @@ export interface Upstreams {
   open(server: string, run: Run, options?: OpenOptions): UpstreamSession | Refusal | Promise<UpstreamSession | Refusal>;
   /** Closes every session of a run that ended or was stopped. */
   endRun(run: string): void;
+  /** The operator's file changed: servers come, go, or are opened anew; those that did not change go on undisturbed. */
+  configure(settings: readonly UpstreamSettings[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,239 @@
+import { type JsonObject, writeJson } from '../../../core/json.ts';
+import { type Refusal, refuse } from '../../../core/refusal.ts';
+import type { Secret } from '../../../core/secret.ts';
+import type { HttpHeaders, HttpOrigin } from '../../../enforcement/index.ts';
+import type { ExchangeIo, UpstreamNotification, UpstreamReply, UpstreamRequest } from '../upstream.ts';
+import { Exchange } from './exchange.ts';
+import { headerValue, type Mirrored, mirroredHeaders, nameOf } from './headers.ts';
+import { HttpExchange } from './http-exchange.ts';
+import { HttpListening } from './http-listening.ts';
+import { HttpReader } from './http-stream.ts';
+import { NOTIFY_MS_MAX } from './limits.ts';
+import { type Agreed, type Heard, type Link, type LinkContext, Listeners } from './link.ts';
+import { writeAnswer } from './messages.ts';
+
+const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
+
+export type HttpContext = LinkContext & {
+  /** What the tools of this server want mirrored into headers, as far as it is known. */
+  mirrored(tool: string): readonly Mirrored[];
+  headers: Readonly<Record<string, Secret>>;
+};
+
+/** Calls, and streams that stay open: subscriptions and the notifications of a session. */
+export type Origins = { calls: HttpOrigin; streams: HttpOrigin };
+
+/**
+ * Streamable HTTP to one server. In 2026-07-28 every request stands for itself and the link has no state; in 2025-11-25 it
+ * is one session: its id, its stream of notifications, streams taken up again where they broke.
+ */
+export class HttpLink implements Link {
+  readonly context: HttpContext;
+  readonly #origins: Origins;
+  readonly #base: readonly string[];
+  readonly #pending = new Set<Exchange>();
+  readonly #heard = new Listeners<[string, JsonObject]>();
+  readonly #closing = new Listeners<[string]>();
+  /** Until it is agreed, what is sent names no version, as the first message of 2025 must not. */
+  #agreed: Agreed | undefined;
+  #status: number | undefined;
+  #session: string | undefined;
+  #listening: HttpListening | undefined;
+  #closed: string | undefined;
+
+  constructor(origins: Origins, context: HttpContext) {
+    this.#origins = origins;
+    this.context = context;
+    this.#base = [
+      ...Object.entries(context.headers).flatMap(([name, value]) => [name.toLowerCase(), value.reveal()]),
+      'accept-encoding',
+      'identity',
+    ];
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  get in_flight(): number {
+    return this.#pending.size;
+  }
+
+  get era(): Agreed['era'] {
+    return this.#agreed?.era ?? '2025-11-25';
+  }
+
+  get last_status(): number | undefined {
+    return this.#status;
+  }
+
+  async exchange(request: UpstreamRequest, io: ExchangeIo): Promise<UpstreamReply | Refusal> {
+    if (this.#closed !== undefined) return refuse('upstream_unavailable', this.#closed);
+    if (this.#session !== undefined && this.#pending.size >= this.context.limits.requests_max) {
+      return refuse('upstream_unavailable', `${this.#pending.size} requests are in flight in one session`);
+    }
+    const exchange = new Exchange(request, io, this.context);
+    const http = new HttpExchange(this, exchange);
+    this.#pending.add(exchange);
+    exchange.begin((cancelled) => {
+      this.#pending.delete(exchange);
+      http.release(cancelled);
+    });
+    if (!exchange.ended) http.start(request.bytes, this.#headersOf(request));
+    return exchange.done;
+  }
+
+  async notify({ bytes, method }: UpstreamNotification): Promise<Refusal | undefined> {
+    if (this.#closed !== undefined) return refuse('upstream_unavailable', this.#closed);
+    const headers = this.era === '2026-07-28' ? ['mcp-method', headerValue(method)] : [];
+    return this.#tell(bytes, headers);
+  }
+
+  adopt(agreed: Agreed | undefined): void {
+    this.#agreed = agreed;
+  }
+
+  hear(heard: Heard): () => void {
+    const forget = this.#heard.add(heard);
+    // Only a session of 2025 has a stream of its own; it is opened when somebody listens.
+    if (this.era === '2025-11-25' && this.#listening === undefined && !this.closed) {
+      this.#listening = new HttpListening(this, (method, params) => {
+        if (this.#heard.size === 0) this.context.dropped();
+        this.#heard.call(method, params);
+      });
+    }
+    return forget;
+  }
+
+  onClose(ended: (why: string) => void): void {
+    if (this.#closed === undefined) this.#closing.add(ended);
+    else ended(this.#closed);
+  }
+
+  close(why: string): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = why;
+    this.#listening?.close();
+    for (const exchange of [...this.#pending]) exchange.fail(refuse('upstream_unavailable', why));
+    if (this.#session !== undefined) this.#endSession();
+    this.#closing.call(why);
+  }
+
+  /** 2025-11-25, session management: 404 to a request of a session means that the session is over. */
+  judge(status: number, headers: HttpHeaders): Refusal | undefined {
+    this.#status = status;
+    if (status === 404 && this.#session !== undefined) {
+      this.#session = undefined;
+      queueMicrotask(() => this.close('the server ended the session'));
+      return refuse('upstream_unavailable', 'the server ended the session');
+    }
+    if (status === 401 || status === 403)
+      return refuse('upstream_failed', `the gateway's credential was refused (${status})`);
+    const id = headers['mcp-session-id'];
+    if (id === undefined || this.era !== '2025-11-25' || this.#session !== undefined) return undefined;
+    if (typeof id !== 'string' || !SESSION_ID.test(id))
+      return refuse('upstream_failed', 'a session id that is not one');
+    this.#session = id;
+    return undefined;
+  }
+
+  post(body: Uint8Array, headers: readonly string[], reader: HttpReader, lasting = false): HttpReader {
+    const call = (lasting ? this.#origins.streams : this.#origins.calls).send(
+      {
+        method: 'POST',
+        headers: [
+          'content-type',
+          'application/json',
+          'accept',
+          'application/json, text/event-stream',
+          ...this.#common(),
+          ...headers,
+        ],
+        body,
+        // The exchange has its own time.
+        head_ms_max: 0,
+        silence_ms_max: 0,
+      },
+      reader,
+    );
+    reader.attach(call);
+    return reader;
+  }
+
+  /** A stream of the session's own, or one taken up again after `last`. */
+  get(last: string | undefined, reader: HttpReader): HttpReader {
+    const position = last === undefined ? [] : ['last-event-id', last];
+    const headers = ['accept', 'text/event-stream', ...this.#common(), ...position];
+    reader.attach(this.#origins.streams.send({ method: 'GET', headers, head_ms_max: 0, silence_ms_max: 0 }, reader));
+    return reader;
+  }
+
+  /** Answers a request of the server's. */
+  respond(id: number | string, outcome: Parameters<typeof writeAnswer>[1]): void {
+    if (!this.closed) void this.#tell(writeJson(writeAnswer(id, outcome)), []);
+  }
+
+  cancel(id: number): void {
+    if (this.closed || this.era !== '2025-11-25') return;
+    const params = { requestId: id, reason: 'cancelled' };
+    void this.#tell(writeJson({ jsonrpc: '2.0', method: 'notifications/cancelled', params }), []);
+  }
+
+  #tell(body: Uint8Array, headers: readonly string[]): Promise<Refusal | undefined> {
+    return new Promise((resolve) => {
+      const reader = new HttpReader(this.context.limits, {
+        judge: (status, answered) =>
+          this.judge(status, answered) ??
+          (status >= 400 ? refuse('upstream_failed', `a notification was answered with ${status}`) : undefined),
+        message: () => {},
+        position: () => {},
+        pause: () => {},
+        finished: ({ refusal }) => {
+          cancel();
+          resolve(refusal);
+        },
+      });
+      const cancel = this.context.clock.after(NOTIFY_MS_MAX, () => {
+        reader.abort();
+        resolve(refuse('upstream_timed_out', 'a notification was not taken in time'));
+      });
+      this.post(body, headers, reader);
+    });
+  }
+
+  #endSession(): void {
+    const reader = new HttpReader(this.context.limits, {
+      judge: () => undefined,
+      message: () => {},
+      position: () => {},
+      pause: () => {},
+      finished: () => {},
+    });
+    const headers = this.#common();
+    this.#session = undefined;
+    const times = { head_ms_max: NOTIFY_MS_MAX, silence_ms_max: NOTIFY_MS_MAX };
+    reader.attach(this.#origins.calls.send({ method: 'DELETE', headers, ...times }, reader));
+  }
+
+  #common(): string[] {
+    const headers = [...this.#base];
+    if (this.#agreed !== undefined) headers.push('mcp-protocol-version', this.#agreed.version);
+    if (this.#session !== undefined) headers.push('mcp-session-id', this.#session);
+    return headers;
+  }
+
+  #headersOf({ method, params, headers }: UpstreamRequest): string[] {
+    if (this.era !== '2026-07-28') return [];
+    const written = ['mcp-method', headerValue(method)];
+    const name = nameOf(method, params);
+    if (name !== undefined) written.push('mcp-name', headerValue(name));
+    const mirrored = method === 'tools/call' ? this.context.mirrored(name ?? '') : [];
+    written.push(...mirroredHeaders(mirrored, params['arguments']));
+    for (const [other, value] of Object.entries(headers ?? {})) {
+      const key = other.toLowerCase();
+      const own = mirrored.some((argument) => argument.header === key);
+      if (key.startsWith('mcp-param-') && !own) written.push(key, value);
+    }
+    return written;
+  }
+}

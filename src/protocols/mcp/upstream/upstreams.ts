@@ -1,0 +1,87 @@
+import type { Clock } from '../../../core/clock.ts';
+import type { JsonObject } from '../../../core/json.ts';
+import type { ServerCatalog } from '../../../core/manifest.ts';
+import { refuse } from '../../../core/refusal.ts';
+import type { Egress } from '../../../enforcement/index.ts';
+import type { UpstreamSettings, Upstreams } from '../upstream.ts';
+import { Listeners } from './link.ts';
+import { UpstreamServer } from './server.ts';
+
+export type UpstreamsOptions = {
+  egress: Egress;
+  clock: Clock;
+  settings: readonly UpstreamSettings[];
+  /** The gateway's name and version, as servers are told it. */
+  client_info: JsonObject;
+};
+
+const SWEEP_MS = 5_000;
+
+/** All servers behind the gateway. Nothing is started or asked before it is needed. */
+export function openUpstreams({ egress, clock, settings, client_info }: UpstreamsOptions): Upstreams {
+  const servers = new Map<string, UpstreamServer>();
+  const changes = new Listeners<[ServerCatalog]>();
+  const client = { capabilities: {}, clientInfo: client_info };
+  let last_id = 0;
+  const nextId = (): number => {
+    last_id += 1;
+    return last_id;
+  };
+  const context = { egress, clock, client, nextId, catalogChanged: (catalog: ServerCatalog) => changes.call(catalog) };
+
+  async function configure(wanted: readonly UpstreamSettings[]): Promise<void> {
+    const names = new Set(wanted.map(({ server }) => server));
+    const gone = [...servers.values()].filter((server) => !names.has(server.settings.server));
+    for (const setting of wanted) {
+      const server = servers.get(setting.server);
+      if (server !== undefined && isSame(server.settings, setting)) continue;
+      if (server !== undefined) gone.push(server);
+      servers.set(setting.server, new UpstreamServer(setting, context));
+    }
+    for (const server of gone)
+      if (servers.get(server.settings.server) === server) servers.delete(server.settings.server);
+    await Promise.all(gone.map((server) => server.close('its configuration changed')));
+  }
+
+  let cancelSweep = (): void => {};
+  function sweepLater(): void {
+    cancelSweep = clock.after(SWEEP_MS, () => {
+      for (const server of servers.values()) server.sweep();
+      sweepLater();
+    });
+  }
+
+  void configure(settings);
+  sweepLater();
+  const unknown = (server: string) => refuse('not_found', `no upstream is called ${server}`);
+
+  return {
+    list: () => [...servers.keys()].sort(),
+    nextId,
+    catalog: async (server) => servers.get(server)?.keeper.get() ?? unknown(server),
+    catalogs: () => [...servers.values()].flatMap(({ keeper }) => (keeper.known === undefined ? [] : [keeper.known])),
+    onCatalogChange: (changed) => changes.add(changed),
+    status: () => [...servers.values()].map((server) => server.status()),
+    open: (server, run, options = {}) => servers.get(server)?.open(run, options) ?? unknown(server),
+    endRun(run) {
+      for (const server of servers.values()) server.endRun(run);
+    },
+    configure,
+    async close() {
+      cancelSweep();
+      await Promise.all([...servers.values()].map((server) => server.close('the gateway is stopping')));
+    },
+  };
+}
+
+/** Secrets print alike, so they are compared by what they hold. */
+function isSame(a: UpstreamSettings, b: UpstreamSettings): boolean {
+  return comparable(a) === comparable(b);
+}
+
+function comparable(value: unknown): string {
+  return JSON.stringify(value, (_, inner) => {
+    const reveal = (inner as { reveal?: unknown } | null)?.reveal;
+    return typeof reveal === 'function' ? reveal.call(inner) : inner;
+  });
+}
