@@ -13,6 +13,8 @@ export type { McpSettings } from './agents/asking.ts';
 export type { Meaning } from './agents/meanings.ts';
 export { type Mcp, type McpOptions, openMcp } from './agents/open.ts';
 export { migrations, type SessionDatabase } from './agents/store.ts';
+export { upstreamSettings } from './upstream/settings.ts';
+export { openUpstreams, type UpstreamsOptions } from './upstream/upstreams.ts';
 export type {
   ClientFacts,
   Era,
