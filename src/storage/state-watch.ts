@@ -67,8 +67,8 @@ class Watch implements StateWatch {
   #clockSeen = 0;
   #current: Promise<void> | undefined;
   #next: Promise<void> | undefined;
-  #stop: () => void = () => {};
-  #running = false;
+  #halt: () => void = () => {};
+  #stopped = false;
 
   constructor(db: Database, clock: Clock) {
     this.#db = db;
@@ -131,10 +131,8 @@ class Watch implements StateWatch {
   }
 
   async start(): Promise<void> {
-    this.#running = true;
-    const unlisten = this.#db.listen(CHANNEL, () => {
-      if (this.#running) void this.poll();
-    });
+    this.#stopped = false;
+    const unlisten = this.#db.listen(CHANNEL, () => void this.poll());
     let cancel = (): void => {};
     const again = (): void => {
       cancel = this.#clock.after(POLL_EVERY_MS, () => {
@@ -142,7 +140,7 @@ class Watch implements StateWatch {
         again();
       });
     };
-    this.#stop = () => {
+    this.#halt = () => {
       unlisten();
       cancel();
     };
@@ -151,8 +149,8 @@ class Watch implements StateWatch {
   }
 
   stop(): void {
-    this.#running = false;
-    this.#stop();
+    this.#stopped = true;
+    this.#halt();
     this.#lose('stopped');
   }
 
@@ -186,7 +184,7 @@ class Watch implements StateWatch {
       await within(this.#clock, LISTENERS_MS_MAX, this.#tell(total.version, topics));
       this.#version = total.version;
     }
-    if (this.#running || this.#leaseEnds === undefined) this.#leaseEnds = sent + LEASE_MS;
+    if (!this.#stopped) this.#leaseEnds = sent + LEASE_MS;
   }
 
   async #ask(): Promise<{ now: number; rows: StateRow[] }> {
