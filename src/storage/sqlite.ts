@@ -1,20 +1,14 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Clock, sleep } from '../core/clock.ts';
-import {
-  BUSY_MS_MAX,
-  type Database,
-  type Row,
-  type SqlValue,
-  TRANSACTION_MS_MAX,
-  type Transaction,
-} from './database.ts';
+import type { Clock } from '../core/clock.ts';
+import { type Database, type Row, type SqlValue, TRANSACTION_MS_MAX, type Transaction } from './database.ts';
 import { within } from './deadline.ts';
 import { StorageError } from './errors.ts';
 import { Hints } from './hints.ts';
 import { assertOutside, runInside } from './inside.ts';
 import { SqliteConnection } from './sqlite-connection.ts';
-import { isBusy, sqliteCommitError, sqliteError } from './sqlite-errors.ts';
+import { sqliteCommitError, sqliteError } from './sqlite-errors.ts';
+import { patiently } from './sqlite-patience.ts';
 import { readStatement } from './statement-text.ts';
 import { Turns } from './turns.ts';
 
@@ -23,11 +17,12 @@ import { Turns } from './turns.ts';
  * turns; another reads what is committed, so that reading never waits for a transaction that is under way. A database in
  * memory has one connection, so there its readers take turns too.
  */
-export function openSqlite({ path, clock }: { path: string; clock: Clock }): Database {
+export async function openSqlite({ path, clock }: { path: string; clock: Clock }): Promise<Database> {
   const inMemory = path === ':memory:';
   if (!inMemory) prepareFile(path);
   const writer = new SqliteConnection(path, { readOnly: false });
-  writer.script(inMemory ? SETTINGS : SETTINGS + DURABLE);
+  // Another process that opens the file for the first time holds it for a moment.
+  await patiently(clock, () => writer.script(inMemory ? SETTINGS : SETTINGS + DURABLE));
   const reader = inMemory ? undefined : new SqliteConnection(path, { readOnly: true });
   return new SqliteDatabase(clock, writer, reader);
 }
@@ -67,9 +62,9 @@ class SqliteDatabase implements Database {
     this.#assertOpen();
     if (this.#reader !== undefined && this.#readsOnly(text)) {
       const reader = this.#reader;
-      return (await this.#patiently(() => reader.rows(text, values))) as R[];
+      return (await patiently(this.#clock, () => reader.rows(text, values))) as R[];
     }
-    return this.#inTurn(() => this.#patiently(() => this.#writer.rows(text, values) as R[]));
+    return this.#inTurn(() => patiently(this.#clock, () => this.#writer.rows(text, values) as R[]));
   }
 
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -101,7 +96,7 @@ class SqliteDatabase implements Database {
   }
 
   async #transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    await this.#patiently(() => this.#writer.script('begin immediate'));
+    await patiently(this.#clock, () => this.#writer.script('begin immediate'));
     const tx = new SqliteTransaction(this.#writer, this.#clock);
     let result: T;
     try {
@@ -138,22 +133,6 @@ class SqliteDatabase implements Database {
       return await work();
     } finally {
       this.#turns.pass();
-    }
-  }
-
-  /**
-   * Waits for other processes without blocking this one: SQLite's own busy handler would hold the event loop, and with it
-   * every stream, while it sleeps.
-   */
-  async #patiently<T>(work: () => T): Promise<T> {
-    const started = this.#clock.monotonic();
-    for (let delay_ms = 1; ; delay_ms = Math.min(delay_ms * 2, 50)) {
-      try {
-        return work();
-      } catch (error) {
-        if (!isBusy(error) || this.#clock.monotonic() - started > BUSY_MS_MAX) throw sqliteError(error);
-      }
-      await sleep(this.#clock, delay_ms);
     }
   }
 

@@ -38,8 +38,11 @@ async function elsewhere(body: string): Promise<{ child: ChildProcess; line: str
   const program = `
     const { openDatabase, migrate } = await import(${JSON.stringify(join(root, 'storage', 'index.ts'))});
     const { systemClock } = await import(${JSON.stringify(join(root, 'main', 'clock.ts'))});
+    // The system's clock keeps no process alive while it waits.
+    const alive = setInterval(() => {}, 1_000);
     const db = await openDatabase({ url: ${JSON.stringify(`sqlite:${path()}`)}, clock: systemClock });
-    ${body}`;
+    ${body}
+    clearInterval(alive);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
   children.push(child);
   const [line] = (await once(child.stdout!, 'data')) as [Buffer];

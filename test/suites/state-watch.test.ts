@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { sleep } from '../../src/core/clock.ts';
 import { systemClock } from '../../src/main/clock.ts';
 import { type Database, LEASE_MS, openStateWatch, type StateWatch } from '../../src/storage/index.ts';
-import { ManualClock, settle } from '../support/manual-clock.ts';
 import { onEveryDatabase, type Place } from '../support/databases.ts';
 import { type Fault, withFaults } from '../support/faults.ts';
+import { ManualClock, settle } from '../support/manual-clock.ts';
 
 /** A watch on a clock of the test's own; the database keeps real time where it has a clock of its own. */
 async function watched(
