@@ -1,0 +1,52 @@
+import type { ServerCatalog } from '../../core/manifest.ts';
+import type { EntityRef } from '../../core/principal.ts';
+import { type ArgumentRecord, argumentsOf, promptArgumentsOf } from './argument-types.ts';
+import { UNREGISTERED } from './argument-values.ts';
+import type { TypeVariant } from './cedar-schema.ts';
+import { ACTIONS } from './vocabulary.ts';
+
+/** Argument types of what is registered, by action and resource. */
+export interface Registered {
+  /** undefined: the tool or prompt is not registered. */
+  find(action: string, resource: EntityRef): ArgumentRecord | undefined;
+  /** Like `find`, for mapping: what is not registered is hidden from policy altogether. */
+  argumentsOf(action: string, resource: EntityRef): ArgumentRecord;
+  servers: ReadonlySet<string>;
+  /** Ids of tools (`server/name`) or prompts with their arguments, in the catalogs' order. */
+  entries(type: 'Tool' | 'Prompt'): readonly (readonly [string, ArgumentRecord])[];
+}
+
+export function registerCatalogs(catalogs: readonly ServerCatalog[]): Registered {
+  const tools = new Map<string, ArgumentRecord>();
+  const prompts = new Map<string, ArgumentRecord>();
+  for (const { server, ...catalog } of catalogs) {
+    for (const tool of catalog.tools) tools.set(`${server}/${tool.name}`, argumentsOf(tool.inputSchema));
+    for (const { name, raw } of catalog.prompts) prompts.set(`${server}/${name}`, promptArgumentsOf(raw['arguments']));
+  }
+  const find = (action: string, resource: EntityRef): ArgumentRecord | undefined => {
+    const fixed = FIXED.get(action);
+    if (fixed !== undefined) return fixed;
+    if (action === 'tool.call') return tools.get(resource.id);
+    return action === 'prompt.get' ? prompts.get(resource.id) : undefined;
+  };
+  return {
+    find,
+    argumentsOf: (action, resource) => find(action, resource) ?? UNREGISTERED,
+    servers: new Set(catalogs.map((catalog) => catalog.server)),
+    entries: (type) => [...(type === 'Tool' ? tools : prompts)],
+  };
+}
+
+/** Arguments of actions that have their own. Others than those reach no policy, and are not refused. */
+const FIXED: ReadonlyMap<string, ArgumentRecord> = new Map(
+  Object.entries(ACTIONS).flatMap(([action, { args }]): [string, ArgumentRecord][] => {
+    if (args === 'catalog') return [];
+    const fields = Object.entries(args).map(([name, type]) => [name, optional(type)] as const);
+    return [[action, { kind: 'record', fields: new Map(fields), open: true }]];
+  }),
+);
+
+function optional(type: TypeVariant) {
+  const kind = type.type === 'Long' ? ('long' as const) : ('string' as const);
+  return { type: { kind }, required: false, nullable: true };
+}

@@ -1,0 +1,148 @@
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import { actionsOf } from './annotations.ts';
+import type { ArgumentRecord } from './argument-types.ts';
+import type { Registered } from './catalog.ts';
+import type { CedarJson } from './cedar/json-values.ts';
+import { type Constraint, readConstraint } from './cedar/scope.ts';
+import { argumentReads } from './reads.ts';
+import { type Conflict, cedarSchema, mergeArguments } from './schema.ts';
+import { lineStarts, type PolicySource, type PolicyText, placeIn, problemOf, unitsOf } from './source.ts';
+import type { PolicyProblem } from './types.ts';
+
+/**
+ * Checks policies against the schema of what is registered, each against the tools that its head can match. Without
+ * catalogs (a server is down, a check without a gateway) that part cannot be checked, and the answer says so.
+ */
+export function validatePolicies(text: PolicyText, registered: Registered): PolicyProblem[] {
+  const problems: PolicyProblem[] = [];
+  for (const group of groupByReach(text.policies, registered).values()) {
+    problems.push(...validateGroup(group, text));
+  }
+  return problems;
+}
+
+type Named = readonly [string, ArgumentRecord];
+type Reach = { tools: readonly Named[]; prompts: readonly Named[]; missing: string | undefined };
+type Group = { reach: Reach; policies: PolicySource[] };
+
+/** Policies that can match the same tools and prompts are checked in one call: a set has few different heads. */
+function groupByReach(policies: readonly PolicySource[], registered: Registered): Map<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const policy of policies) {
+    const constraint = readConstraint(policy.json.resource as CedarJson);
+    const key = describeConstraint(constraint);
+    const group = groups.get(key) ?? { reach: reachOf(constraint, registered), policies: [] };
+    group.policies.push(policy);
+    groups.set(key, group);
+  }
+  return groups;
+}
+
+function describeConstraint(constraint: Constraint): string {
+  switch (constraint.kind) {
+    case 'any':
+      return '';
+    case 'equals':
+      return `=${constraint.entity.key}`;
+    case 'within':
+      return `<${constraint.entities.map((entity) => entity.key).join()}`;
+    case 'is':
+      return `:${constraint.type}<${constraint.within?.key ?? ''}`;
+  }
+}
+
+function reachOf(constraint: Constraint, registered: Registered): Reach {
+  const within = constraint.kind === 'is' ? constraint.within : undefined;
+  const servers = constraint.kind === 'within' ? constraint.entities : within === undefined ? undefined : [within];
+  const matches = (type: string, id: string): boolean => {
+    if (constraint.kind === 'equals') return constraint.entity.type === type && constraint.entity.id === id;
+    if (constraint.kind === 'is' && constraint.type !== type) return false;
+    return servers?.some((server) => server.type === 'Server' && id.startsWith(`${server.id}/`)) ?? true;
+  };
+  const reach = (type: 'Tool' | 'Prompt'): Named[] => registered.entries(type).filter(([id]) => matches(type, id));
+  return { tools: reach('Tool'), prompts: reach('Prompt'), missing: missingFrom(constraint, registered) };
+}
+
+/** What the head names and nobody has registered. */
+function missingFrom(constraint: Constraint, registered: Registered): string | undefined {
+  if (registered.servers.size === 0) return 'no server';
+  const within = constraint.kind === 'is' && constraint.within !== undefined ? [constraint.within] : [];
+  const named = constraint.kind === 'within' ? constraint.entities : within;
+  const server = named.find(({ type, id }) => type === 'Server' && !registered.servers.has(id));
+  if (server !== undefined) return `the server ${server.id}`;
+  if (constraint.kind !== 'equals') return undefined;
+  const { type, id } = constraint.entity;
+  if (type === 'Tool' || type === 'Prompt') {
+    return registered.entries(type).some(([known]) => known === id) ? undefined : `the ${type.toLowerCase()} ${id}`;
+  }
+  return type === 'Server' && !registered.servers.has(id) ? `the server ${id}` : undefined;
+}
+
+function validateGroup({ reach, policies }: Group, text: PolicyText): PolicyProblem[] {
+  const tools = mergeArguments(reach.tools);
+  const prompts = mergeArguments(reach.prompts);
+  const schema = cedarSchema({ 'tool.call': tools.attributes, 'prompt.get': prompts.attributes });
+  const problems: PolicyProblem[] = [];
+  const checkable: PolicySource[] = [];
+  for (const policy of policies) {
+    const conflict = conflictIn(policy, tools.conflicts, prompts.conflicts);
+    if (conflict !== undefined) problems.push(problemOf(policy, conflict.message));
+    else if (reach.missing !== undefined && readsCatalog(policy)) problems.push(unchecked(policy, reach.missing));
+    else checkable.push(policy);
+  }
+  return [...problems, ...askCedar(checkable, schema, text)];
+}
+
+/** Only what the policy's actions can bring: a prompt's arguments do not matter to a rule about tools. */
+function conflictIn(policy: PolicySource, tools: Conflict[], prompts: Conflict[]): Conflict | undefined {
+  const actions = actionsOf(policy);
+  const candidates = [
+    ...(actions.includes('tool.call') ? tools : []),
+    ...(actions.includes('prompt.get') ? prompts : []),
+  ];
+  const { paths } = argumentReads(policy);
+  return candidates.find(({ path }) => paths.some((read) => isWithin(path, read.join('.'))));
+}
+
+function isWithin(conflict: string, read: string): boolean {
+  return read === conflict || read.startsWith(`${conflict}.`);
+}
+
+function readsCatalog(policy: PolicySource): boolean {
+  const reads = argumentReads(policy);
+  const catalogActions = actionsOf(policy).some((action) => action === 'tool.call' || action === 'prompt.get');
+  return catalogActions && (reads.whole || reads.paths.length > 0);
+}
+
+function unchecked(policy: PolicySource, missing: string): PolicyProblem {
+  const message = `${missing} is not registered now, so the arguments that the policy reads could not be checked`;
+  return problemOf(policy, message, 'It is enforced all the same.', 'warning');
+}
+
+function askCedar(policies: readonly PolicySource[], schema: cedar.Schema, text: PolicyText): PolicyProblem[] {
+  if (policies.length === 0) return [];
+  // By ordinal and not by id: ids may be missing or taken twice, which is reported elsewhere.
+  const staticPolicies = Object.fromEntries(policies.map((policy, at) => [`p${at}`, policy.text]));
+  const answer = cedar.validate({ schema, policies: { staticPolicies }, validationSettings: { mode: 'strict' } });
+  if (answer.type === 'failure') throw new Error(answer.errors.map((error) => error.message).join('; '));
+  const place =
+    (severity: PolicyProblem['severity']) =>
+    (found: cedar.ValidationError): PolicyProblem => {
+      const policy = policies[Number(found.policyId.slice(1))] as PolicySource;
+      return validationProblem(policy, found.error, severity, text);
+    };
+  return [...answer.validationErrors.map(place('error')), ...answer.validationWarnings.map(place('warning'))];
+}
+
+function validationProblem(
+  policy: PolicySource,
+  error: cedar.DetailedError,
+  severity: PolicyProblem['severity'],
+  text: PolicyText,
+): PolicyProblem {
+  const file = text.files.find(({ name }) => name === policy.file);
+  const offset = policy.offset + unitsOf(policy.text, error.sourceLocations?.[0]?.start ?? 0);
+  const place = placeIn(lineStarts(file?.text ?? ''), offset);
+  const message = error.message.replace(/^for policy `[^`]*`, /, '');
+  return { severity, file: policy.file, ...place, policy: policy.id, message, help: error.help ?? undefined };
+}
