@@ -3,12 +3,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
-import type { Environment } from '../../src/controls/policy/cedar/environment.ts';
-import { cedarAnswer, createEvaluator, type Evaluator } from '../../src/controls/policy/cedar/evaluator.ts';
+import type { EntityStore } from '../../src/controls/policy/cedar/environment.ts';
+import {
+  cedarAnswer,
+  createEvaluator,
+  type Evaluator,
+  type Fallback,
+} from '../../src/controls/policy/cedar/evaluator.ts';
 import { type CedarJson, entityFromJson, isArray } from '../../src/controls/policy/cedar/json-values.ts';
 import { createOracle } from '../../src/controls/policy/cedar/oracle.ts';
 import { type CompiledPolicy, compilePolicy } from '../../src/controls/policy/cedar/policy.ts';
-import { Failure, type Result } from '../../src/controls/policy/cedar/results.ts';
+import { Failure } from '../../src/controls/policy/cedar/results.ts';
 import { readArchive } from './cedar/archive.ts';
 import { contextOf, type EntityJson, entityStore } from './cedar/world.ts';
 
@@ -70,15 +75,16 @@ function runCase(name: string, corpusCase: CorpusCase, files: ReadonlyMap<string
   const schema = cedar.schemaToJson(text(corpusCase.schema));
   // The cases written by hand leave `__entity` out where the schema says that it is one.
   const entities = name.includes('/tests/') ? given.map(withExplicitReferences) : given;
-  const evaluator = createEvaluator(policies, askOracle(policies, texts));
-  let store: ReturnType<typeof entityStore> | undefined;
+  const evaluator = createEvaluator(policies);
+  const fallback = askOracle(policies, texts);
+  let store: EntityStore | undefined;
   for (const [at, request] of corpusCase.requests.entries()) {
     counts.requests += 1;
     const expected = ask(policyText, text(corpusCase.schema), entities, request, at === 0);
     if (expected === undefined) counts.refused += 1;
     else {
       store ??= entityStore(entities, schema.type === 'success' ? schema.json : undefined);
-      compare(`${name}#${at}`, answer(evaluator, store, request), expected, request, counts);
+      compare(`${name}#${at}`, answer(evaluator, store, request, fallback), expected, request, counts);
     }
   }
 }
@@ -108,10 +114,7 @@ function compile(id: string, text: string, ordinal: number): CompiledPolicy {
 }
 
 /** What could not be compiled goes to cedar-wasm, alone, as in the engine. */
-function askOracle(
-  policies: readonly CompiledPolicy[],
-  texts: ReadonlyMap<string, string>,
-): ((policy: CompiledPolicy, environment: Environment) => Result) | undefined {
+function askOracle(policies: readonly CompiledPolicy[], texts: ReadonlyMap<string, string>): Fallback | undefined {
   const left = policies.filter((policy) => policy.conjuncts === undefined);
   if (left.length === 0) return undefined;
   const oracle = createOracle(left.map(({ id, effect }) => ({ id, effect, text: texts.get(id) as string })));
@@ -172,14 +175,22 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
-function answer(evaluator: Evaluator, store: ReturnType<typeof entityStore>, request: CorpusRequest): Answer {
+function answer(
+  evaluator: Evaluator,
+  store: EntityStore,
+  request: CorpusRequest,
+  fallback: Fallback | undefined,
+): Answer {
   return cedarAnswer(
-    evaluator.evaluate({
-      principal: entityFromJson(request.principal),
-      action: entityFromJson(request.action),
-      resource: entityFromJson(request.resource),
-      context: contextOf(request.context),
-      entities: store,
-    }),
+    evaluator.evaluate(
+      {
+        principal: entityFromJson(request.principal),
+        action: entityFromJson(request.action),
+        resource: entityFromJson(request.resource),
+        context: contextOf(request.context),
+        entities: store,
+      },
+      fallback,
+    ),
   );
 }

@@ -1,6 +1,6 @@
 import type { CedarJson } from './cedar/json-values.ts';
 import { readConstraint } from './cedar/scope.ts';
-import { type PolicySource, problemOf } from './source.ts';
+import { type PolicySource, problemOf } from './places.ts';
 import type { PolicyProblem } from './types.ts';
 import { ACTIONS, RESERVED_IDS } from './vocabulary.ts';
 

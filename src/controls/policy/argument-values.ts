@@ -44,7 +44,7 @@ class Mapping {
 
   record(object: JsonObject, type: ArgumentRecord, path: string): CedarRecord {
     const fields = new Map<string, Value | Failure>();
-    let hidden: Failure | undefined;
+    let hidden: CedarRecord['hidden'];
     for (const name of Object.keys(object)) {
       const value = this.#field(name, object[name] as JsonValue, type, path);
       if (value === undefined) continue;

@@ -1,5 +1,5 @@
 import { asObject, type CedarJson, isArray } from './cedar/json-values.ts';
-import type { PolicySource } from './source.ts';
+import type { PolicySource } from './places.ts';
 
 /** Which arguments a policy's conditions look at, by its text alone. */
 export type ArgumentReads = {

@@ -4,9 +4,10 @@ import type { ArgumentRecord } from './argument-types.ts';
 import type { Registered } from './catalog.ts';
 import type { CedarJson } from './cedar/json-values.ts';
 import { type Constraint, readConstraint } from './cedar/scope.ts';
+import { lineStarts, type PolicySource, placeIn, problemOf, unitsOf } from './places.ts';
 import { argumentReads } from './reads.ts';
 import { type Conflict, cedarSchema, mergeArguments } from './schema.ts';
-import { lineStarts, type PolicySource, type PolicyText, placeIn, problemOf, unitsOf } from './source.ts';
+import type { PolicyText } from './source.ts';
 import type { PolicyProblem } from './types.ts';
 
 /**

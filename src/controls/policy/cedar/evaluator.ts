@@ -7,22 +7,21 @@ import { scopeMatches } from './scope.ts';
 /** How a policy whose head matches came out: true, false, a `Failure`, or `Partial` where something was unknown. */
 export type Outcome = { policy: CompiledPolicy; result: Result };
 
+/** Answers for a policy in scope that could not be compiled. */
+export type Fallback = (policy: CompiledPolicy, environment: Environment) => Result;
+
 export interface Evaluator {
-  /** One outcome for each policy in scope, in the order of the set. */
-  evaluate(environment: Environment): Outcome[];
+  /**
+   * One outcome for each policy in scope, in the order of the set. Without a fallback, what could not be compiled comes
+   * out unknown: right for lists, and never a permit.
+   */
+  evaluate(environment: Environment, fallback?: Fallback): Outcome[];
 }
 
-/**
- * `fallback` answers for what could not be compiled; it is asked only where such a policy is in scope. Without one, those
- * come out unknown (lists) and must be treated so.
- */
-export function createEvaluator(
-  policies: readonly CompiledPolicy[],
-  fallback: ((policy: CompiledPolicy, environment: Environment) => Result) | undefined = undefined,
-): Evaluator {
+export function createEvaluator(policies: readonly CompiledPolicy[]): Evaluator {
   const index = indexPolicies(policies);
   return {
-    evaluate: (environment) => {
+    evaluate: (environment, fallback) => {
       const outcomes: Outcome[] = [];
       for (const policy of index.candidates(environment)) {
         if (!scopeMatches(policy.scope, environment)) continue;

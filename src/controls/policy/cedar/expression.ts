@@ -93,7 +93,7 @@ function compileRecord(node: Node, compile: Compile): Closure {
   return (environment) => {
     const fields = new Map<string, Value>();
     let unknown = false;
-    let hidden: Failure | undefined;
+    let hidden: Failure | Partial | undefined;
     for (const [name, part] of parts) {
       const value = part(environment);
       if (value instanceof Failure) return value;

@@ -2,7 +2,7 @@ import { Decimal, formatDecimal } from './decimal.ts';
 import { EXTENSION_FUNCTIONS } from './extensions.ts';
 import { formatIp, IpAddress } from './ip.ts';
 import { integerOfDouble, type ReadInteger, Uncompilable } from './literals.ts';
-import { Failure, type Result } from './results.ts';
+import { Failure, Partial, type Result } from './results.ts';
 import { type Datetime, Duration } from './time.ts';
 import { CedarRecord, CedarSet, Entity, type Value } from './values.ts';
 
@@ -63,9 +63,12 @@ export function valueToJson(value: Value): CedarJson {
   return extensionToJson(value);
 }
 
-export function fieldsToJson(fields: ReadonlyMap<string, Value | Failure>): Record<string, CedarJson> {
+export function fieldsToJson(fields: ReadonlyMap<string, Result>): Record<string, CedarJson> {
   const json: [string, CedarJson][] = [];
-  for (const [name, field] of fields) if (!(field instanceof Failure)) json.push([name, valueToJson(field)]);
+  for (const [name, field] of fields) {
+    if (field instanceof Partial) throw new TypeError('cedar-wasm cannot be asked about what is unknown');
+    if (!(field instanceof Failure)) json.push([name, valueToJson(field)]);
+  }
   return Object.fromEntries(json);
 }
 

@@ -72,7 +72,7 @@ export const greater = comparison((left, right) => left > right);
 export const greaterOrEqual = comparison((left, right) => left >= right);
 
 /** Whoever looks at such a value as a whole looks at what policy cannot see. */
-export function hiddenIn(value: Value): Failure | undefined {
+export function hiddenIn(value: Value): Failure | Partial | undefined {
   return value instanceof CedarRecord ? value.hidden : undefined;
 }
 

@@ -1,6 +1,6 @@
 import { Decimal, formatDecimal } from './decimal.ts';
 import { formatIp, IpAddress } from './ip.ts';
-import type { Failure } from './results.ts';
+import { Failure, type Partial, type Result } from './results.ts';
 import { Datetime, Duration } from './time.ts';
 
 type Scalar = boolean | string | number | bigint;
@@ -58,15 +58,15 @@ export class CedarSet {
 }
 
 /**
- * `hidden` is set where the record stands for one that holds more than policy can see: whoever compares the whole record
- * would decide on what it does not know. `Failure` as a field marks one such attribute.
+ * A field may be a `Failure` (there, but not for policy to see) or unknown. `hidden` is then what comes of looking at the
+ * record as a whole, by comparing it: that would decide on what policy does not know.
  */
 export class CedarRecord {
-  readonly fields: ReadonlyMap<string, Value | Failure>;
-  readonly hidden: Failure | undefined;
+  readonly fields: ReadonlyMap<string, Result>;
+  readonly hidden: Failure | Partial | undefined;
   #key: string | undefined;
 
-  constructor(fields: ReadonlyMap<string, Value | Failure>, hidden?: Failure) {
+  constructor(fields: ReadonlyMap<string, Result>, hidden?: Failure | Partial) {
     this.fields = fields;
     this.hidden = hidden;
   }
@@ -113,7 +113,7 @@ export function typeName(value: Value): string {
 }
 
 /** Cedar text of the value, for people. */
-export function describeValue(value: Value | Failure): string {
+export function describeValue(value: Result): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value !== 'object') return String(value);
   if (value instanceof Entity) return `${value.type}::${JSON.stringify(value.id)}`;
@@ -125,5 +125,5 @@ export function describeValue(value: Value | Failure): string {
   if (value instanceof IpAddress) return `ip("${formatIp(value)}")`;
   if (value instanceof Datetime) return `datetime(${value.epoch_ms} ms)`;
   if (value instanceof Duration) return `duration("${value.ms}ms")`;
-  return '(cannot be read by policy)';
+  return value instanceof Failure && value.kind === 'error' ? '(absent)' : '(cannot be read by policy)';
 }

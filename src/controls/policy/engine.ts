@@ -1,0 +1,148 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Access, Decision, DecisionRequest } from '../../core/decision.ts';
+import type { ServerCatalog } from '../../core/manifest.ts';
+import { ArgumentsInvalid, type MappedArguments, mapArguments } from './argument-values.ts';
+import { type Registered, registerCatalogs } from './catalog.ts';
+import type { Environment } from './cedar/environment.ts';
+import { MAY_BE_FALSE, MAY_BE_TRUE, maskOf, UNKNOWN } from './cedar/results.ts';
+import { combine, invalidArguments, type LoadedOutcome } from './combine.ts';
+import { createEntityCache, environmentOf, type RequestFacts, requesterOf } from './environment.ts';
+import { explainOutcomes } from './explain.ts';
+import type { PolicySet } from './policy-set.ts';
+import { createSampler, type Sampler } from './sampler.ts';
+import type { Disagreement, Explanation, PolicyEngine } from './types.ts';
+
+export type EngineOptions = {
+  clock: Clock;
+  /** Called once, after the engine has switched to cedar-wasm. Must not throw. */
+  onDisagreement(disagreement: Disagreement): void;
+};
+
+/** The engine, with what only the life of policy sets may do to it. */
+export interface Engine extends PolicyEngine {
+  use(set: PolicySet): void;
+  readonly registered: Registered;
+  readonly evaluator: 'compiled' | 'cedar-wasm';
+}
+
+/** Lists of as many runs are kept; beyond that they are made anew. */
+const LISTS_MAX = 256;
+const LIST_ENTRIES_MAX = 20_000;
+
+export function createEngine(options: EngineOptions, first: PolicySet): Engine {
+  return new CedarEngine(options, first);
+}
+
+class CedarEngine implements Engine {
+  #set: PolicySet;
+  #registered = registerCatalogs([]);
+  #entityOf = createEntityCache();
+  readonly #lists = new Map<string, Map<string, boolean>>();
+  readonly #sampler: Sampler;
+
+  constructor(options: EngineOptions, first: PolicySet) {
+    this.#set = first;
+    this.#sampler = createSampler(options.clock, options.onDisagreement);
+  }
+
+  get set(): string {
+    return this.#set.digest;
+  }
+  get registered(): Registered {
+    return this.#registered;
+  }
+  get evaluator(): 'compiled' | 'cedar-wasm' {
+    return this.#sampler.disagreed ? 'cedar-wasm' : 'compiled';
+  }
+
+  use(set: PolicySet): void {
+    const before = this.#set;
+    this.#set = set;
+    this.#lists.clear();
+    if (before !== set) before.release();
+  }
+
+  useCatalog(catalogs: readonly ServerCatalog[]): void {
+    this.#registered = registerCatalogs(catalogs);
+    this.#entityOf = createEntityCache();
+    this.#lists.clear();
+  }
+
+  decide(request: DecisionRequest): Decision {
+    const prepared = this.#prepare(request);
+    if (prepared instanceof ArgumentsInvalid) return invalidArguments(prepared.message, this.#set.digest);
+    return combine(this.#evaluate(prepared), this.#set.digest);
+  }
+
+  explain(request: DecisionRequest): Explanation {
+    const prepared = this.#prepare(request);
+    if (prepared instanceof ArgumentsInvalid) {
+      return { decision: invalidArguments(prepared.message, this.#set.digest), policies: [] };
+    }
+    const outcomes = this.#evaluate(prepared);
+    return { decision: combine(outcomes, this.#set.digest), policies: explainOutcomes(outcomes, prepared.environment) };
+  }
+
+  visible(facts: RequestFacts, candidates: readonly Pick<Access, 'action' | 'resource'>[]): readonly boolean[] {
+    const list = this.#listOf(facts);
+    const requester = requesterOf(facts, this.#entityOf);
+    return candidates.map(({ action, resource }) => {
+      const key = `${action}\u0000${resource.type}\u0000${resource.id}`;
+      const known = list.get(key);
+      if (known !== undefined) return known;
+      const environment = environmentOf(requester, action, this.#entityOf(resource), undefined);
+      const shown = mayBePermitted(this.#evaluatePartially(environment));
+      if (list.size >= LIST_ENTRIES_MAX) list.clear();
+      list.set(key, shown);
+      return shown;
+    });
+  }
+
+  #prepare({ access, ...facts }: DecisionRequest): Prepared | ArgumentsInvalid {
+    const args = mapArguments(access.args, this.#registered.argumentsOf(access.action, access.resource));
+    if (args instanceof ArgumentsInvalid) return args;
+    const requester = requesterOf(facts, this.#entityOf);
+    return { args, environment: environmentOf(requester, access.action, this.#entityOf(access.resource), args) };
+  }
+
+  #evaluate({ environment, args }: Prepared): LoadedOutcome[] {
+    if (this.#sampler.disagreed) return this.#set.evaluateByReference(environment, args.unmapped);
+    const outcomes = this.#set.evaluate(environment, args.unmapped);
+    if (args.record.hidden === undefined) this.#sampler.consider(this.#set, environment, outcomes);
+    return outcomes;
+  }
+
+  /** Where closures are not trusted any more, conditions count as unknown: lists show more, calls are decided all the same. */
+  #evaluatePartially(environment: Environment): LoadedOutcome[] {
+    const outcomes = this.#set.evaluatePartially(environment);
+    return this.#sampler.disagreed ? outcomes.map(({ policy }) => ({ policy, result: UNKNOWN })) : outcomes;
+  }
+
+  #listOf({ principal, agent, credential, run, protocol }: RequestFacts): Map<string, boolean> {
+    const key = JSON.stringify([
+      [principal.type, principal.id],
+      [agent.id, agent.owner, agent.version, agent.jobs],
+      [run.id, run.job, run.opened_by],
+      [credential.kind, protocol],
+    ]);
+    const list = this.#lists.get(key) ?? new Map<string, boolean>();
+    if (!this.#lists.has(key) && this.#lists.size >= LISTS_MAX) this.#lists.clear();
+    this.#lists.set(key, list);
+    return list;
+  }
+}
+
+type Prepared = { environment: Environment; args: MappedArguments };
+
+/** Not certainly denied: some permit may hold, and no plain forbid certainly holds or fails. */
+function mayBePermitted(outcomes: readonly LoadedOutcome[]): boolean {
+  let permitted = false;
+  for (const { policy, result } of outcomes) {
+    const mask = maskOf(result);
+    if (policy.role === 'permit') permitted ||= (mask & MAY_BE_TRUE) !== 0;
+    if (policy.role === 'forbid' && (mask & MAY_BE_FALSE) === 0) return false;
+    // One that asks for approval denies only where it certainly fails.
+    if (policy.role === 'approve' && (mask & (MAY_BE_FALSE | MAY_BE_TRUE)) === 0) return false;
+  }
+  return permitted;
+}

@@ -1,0 +1,155 @@
+import type { DecisionRequest } from '../../core/decision.ts';
+import type { EntityRef } from '../../core/principal.ts';
+import type { MappedArguments } from './argument-values.ts';
+import type { EntityFacts, EntityStore, Environment } from './cedar/environment.ts';
+import { type Result, UNKNOWN } from './cedar/results.ts';
+import { CedarRecord, CedarSet, Entity, type Value } from './cedar/values.ts';
+import { SERVED_TYPES } from './vocabulary.ts';
+
+/**
+ * A request as Cedar sees it. Entities are the principal, the resource and its server, and nothing else: a policy cannot
+ * look at what the request does not concern.
+ */
+export type RequestFacts = Omit<DecisionRequest, 'access'>;
+
+const NONE: ReadonlyMap<string, Value> = new Map();
+const NOWHERE: ReadonlySet<string> = new Set();
+
+export type KnownEntity = { entity: Entity; facts: EntityFacts; server: KnownEntity | undefined };
+
+/** Keeps the entities of resources that it has seen, up to a bound: the names are the agents' to invent. */
+export function createEntityCache(size_max = 10_000): (reference: EntityRef) => KnownEntity {
+  const known = new Map<string, KnownEntity>();
+  return (reference) => {
+    const key = `${reference.type}\u0000${reference.id}`;
+    let found = known.get(key);
+    if (found === undefined) {
+      if (known.size >= size_max) known.clear();
+      found = resourceEntity(reference);
+      known.set(key, found);
+    }
+    return found;
+  };
+}
+
+/** `Tool::"github/create_issue"` is `in Server::"github"`; so is `Tool::"github"`, the server as a principal. */
+function resourceEntity({ type, id }: EntityRef): KnownEntity {
+  const entity = new Entity(type, id);
+  if (type === 'Server') return { entity, facts: entityFacts([['name', id]]), server: undefined };
+  if (!SERVED_TYPES.includes(type)) return { entity, facts: entityFacts([]), server: undefined };
+  const slash = id.indexOf('/');
+  const name = slash < 0 ? id : id.slice(0, slash);
+  const server = resourceEntity({ type: 'Server', id: name });
+  const rest = type === 'Resource' ? 'uri' : 'name';
+  const facts = entityFacts(
+    [
+      ['server', name],
+      [rest, slash < 0 ? '' : id.slice(slash + 1)],
+    ],
+    server.entity,
+  );
+  return { entity, facts, server };
+}
+
+function entityFacts(attributes: readonly (readonly [string, Value])[], parent?: Entity): EntityFacts {
+  const ancestors = parent === undefined ? NOWHERE : new Set([parent.key]);
+  return { attributes: new Map(attributes), tags: NONE, ancestors };
+}
+
+function agentEntity(agent: DecisionRequest['agent']): KnownEntity {
+  const facts = entityFacts([
+    ['owner', agent.owner],
+    ['version', agent.version],
+    ['jobs', new CedarSet(agent.jobs)],
+  ]);
+  return { entity: new Entity('Agent', agent.id), facts, server: undefined };
+}
+
+class RequestEntities implements EntityStore {
+  readonly #known: readonly KnownEntity[];
+  constructor(principal: KnownEntity, resource: KnownEntity) {
+    const all = [principal, resource, principal.server, resource.server];
+    this.#known = all.filter((one) => one !== undefined);
+  }
+  find(entity: Entity): EntityFacts | undefined {
+    for (const one of this.#known) if (one.entity === entity || one.entity.key === entity.key) return one.facts;
+    return undefined;
+  }
+  list(): Iterable<readonly [Entity, EntityFacts]> {
+    return new Map(this.#known.map((one) => [one.entity.key, [one.entity, one.facts] as const])).values();
+  }
+}
+
+const ACTION_ENTITIES = new Map<string, Entity>();
+
+function actionEntity(action: string): Entity {
+  const known = ACTION_ENTITIES.get(action);
+  if (known !== undefined) return known;
+  const entity = new Entity('Action', action);
+  // Actions are the protocols' own words, a dozen; whatever else comes is not kept.
+  if (ACTION_ENTITIES.size < 100) ACTION_ENTITIES.set(action, entity);
+  return entity;
+}
+
+/** The part of a request that stays the same for all candidates of a list. */
+export type Requester = {
+  principal: KnownEntity;
+  agent: KnownEntity;
+  run: CedarRecord;
+  credential: CedarRecord;
+  protocol: string;
+};
+
+export function requesterOf(facts: RequestFacts, entityOf: (reference: EntityRef) => KnownEntity): Requester {
+  const agent = agentEntity(facts.agent);
+  const { run, credential, principal } = facts;
+  const isAgent = principal.type === 'Agent' && principal.id === facts.agent.id;
+  return {
+    principal: isAgent ? agent : entityOf(principal),
+    agent,
+    run: new CedarRecord(
+      new Map<string, Value>([
+        ['id', run.id],
+        ['job', run.job],
+        ['opened_by', run.opened_by],
+      ]),
+    ),
+    credential: new CedarRecord(new Map([['kind', credential.kind]])),
+    protocol: facts.protocol,
+  };
+}
+
+export function environmentOf(
+  requester: Requester,
+  action: string,
+  resource: KnownEntity,
+  args: MappedArguments | undefined,
+): Environment {
+  const reached = resource.entity.key === requester.agent.entity.key ? requester.agent : resource;
+  return {
+    principal: requester.principal.entity,
+    action: actionEntity(action),
+    resource: reached.entity,
+    context: contextOf(requester, args),
+    entities: new RequestEntities(requester.principal, reached),
+  };
+}
+
+const EMPTY_SET = new CedarSet([]);
+
+/** Without arguments (lists) everything that depends on them is unknown, and the rest is not. */
+function contextOf(requester: Requester, args: MappedArguments | undefined): CedarRecord {
+  const fields = new Map<string, Result>([
+    ['args', args?.record ?? UNKNOWN],
+    ['nulls', args === undefined ? UNKNOWN : setOf(args.nulls)],
+    ['unmapped', args === undefined ? UNKNOWN : setOf(args.unmapped)],
+    ['run', requester.run],
+    ['credential', requester.credential],
+    ['protocol', requester.protocol],
+  ]);
+  return new CedarRecord(fields, args === undefined ? UNKNOWN : args.record.hidden);
+}
+
+function setOf(names: readonly string[]): CedarSet {
+  return names.length === 0 ? EMPTY_SET : new CedarSet(names);
+}

@@ -1,0 +1,78 @@
+import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import type { Environment } from './cedar/environment.ts';
+import { compileExpression } from './cedar/expression.ts';
+import { asObject, type CedarJson, isArray } from './cedar/json-values.ts';
+import { integerOfDouble } from './cedar/literals.ts';
+import type { Conjunct } from './cedar/policy.ts';
+import { Failure } from './cedar/results.ts';
+import { describeValue } from './cedar/values.ts';
+import type { LoadedOutcome, LoadedPolicy } from './combine.ts';
+import type { ClauseValue, PolicyTrace } from './types.ts';
+
+/** The slow half of a refusal: which clause of each policy in scope failed, and what it saw. */
+export function explainOutcomes(outcomes: readonly LoadedOutcome[], environment: Environment): PolicyTrace[] {
+  return outcomes.map(({ policy, result }) => ({
+    id: policy.id,
+    effect: policy.effect,
+    at: policy.note.at,
+    outcome: result === true ? 'satisfied' : result instanceof Failure ? 'error' : 'unsatisfied',
+    shadow: policy.role === 'shadow',
+    error: result instanceof Failure ? result.message : undefined,
+    clause: clauseOf(policy, environment),
+  }));
+}
+
+const VALUE_CHARACTERS_MAX = 200;
+
+/** The first conjunct that is not true; undefined where all are, or where closures do not run the policy. */
+function clauseOf(policy: LoadedPolicy, environment: Environment): PolicyTrace['clause'] {
+  const failing = policy.conjuncts?.find((conjunct) => conjunct.evaluate(environment) !== true);
+  if (failing === undefined) return undefined;
+  return { text: clauseText(failing), values: valuesIn(failing.expression, environment) };
+}
+
+/** Cedar's own spelling, since the JSON form has lost the author's. */
+function clauseText({ expression, negated }: Conjunct): string {
+  const kind = negated ? 'unless' : 'when';
+  const all = { op: 'All' } as const;
+  const answer = cedar.policyToText({
+    effect: 'permit',
+    principal: all,
+    action: all,
+    resource: all,
+    conditions: [{ kind, body: expression as cedar.Expr }],
+  });
+  if (answer.type === 'failure') return '(cannot be shown)';
+  return answer.text.slice(answer.text.indexOf(kind)).replace(/;\s*$/, '');
+}
+
+/** Every attribute path in the clause with what it was, each once. */
+function valuesIn(expression: CedarJson, environment: Environment): ClauseValue[] {
+  const values = new Map<string, string>();
+  for (const { path, node } of pathsIn(expression)) {
+    const text = describeValue(compileExpression(node, integerOfDouble)(environment));
+    values.set(path, text.length > VALUE_CHARACTERS_MAX ? `${text.slice(0, VALUE_CHARACTERS_MAX)}…` : text);
+  }
+  return [...values].map(([path, value]) => ({ path, value }));
+}
+
+type Path = { path: string; node: CedarJson };
+
+function pathsIn(json: CedarJson): Path[] {
+  if (typeof json !== 'object') return [];
+  if (isArray(json)) return json.flatMap(pathsIn);
+  const path = pathOf(json);
+  if (path !== undefined) return path.includes('.') ? [{ path, node: json }] : [];
+  const asked = json['has'] === undefined ? undefined : asObject(json['has'])['left'];
+  const inside = asked === undefined ? Object.values(json) : [asked];
+  return inside.flatMap(pathsIn);
+}
+
+function pathOf(json: CedarJson | undefined): string | undefined {
+  if (typeof json !== 'object' || isArray(json)) return undefined;
+  if (typeof json['Var'] === 'string') return json['Var'];
+  if (json['.'] === undefined) return undefined;
+  const { left, attr } = asObject(json['.']);
+  const before = pathOf(left);
+  return before === undefined || typeof attr !== 'string' ? undefined : `${before}.${attr}`;
+}

@@ -1,0 +1,66 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Environment } from './cedar/environment.ts';
+import { Failure } from './cedar/results.ts';
+import type { LoadedOutcome } from './combine.ts';
+import type { PolicySet } from './policy-set.ts';
+import type { Disagreement } from './types.ts';
+
+/**
+ * Compares live decisions with cedar-wasm for as long as the gateway runs. A comparison costs milliseconds with many
+ * policies, so it happens after the decision, and at most so often.
+ */
+export interface Sampler {
+  /** True from the first difference on, until the process ends: closures that were wrong once are not asked again. */
+  readonly disagreed: boolean;
+  consider(set: PolicySet, environment: Environment, outcomes: readonly LoadedOutcome[]): void;
+}
+
+const SAMPLE_MS_MIN = 500;
+
+export function createSampler(clock: Clock, onDisagreement: (disagreement: Disagreement) => void): Sampler {
+  let disagreed = false;
+  let next_at = Number.NEGATIVE_INFINITY;
+  const compare = (set: PolicySet, environment: Environment, outcomes: readonly LoadedOutcome[]): void => {
+    // A set that has been replaced meanwhile is nobody's any more.
+    if (disagreed || set.released) return;
+    const policies = differences(set, environment, outcomes);
+    if (policies.length === 0) return;
+    disagreed = true;
+    const { action, resource } = environment;
+    onDisagreement({
+      set: set.digest,
+      action: action.id,
+      resource: { type: resource.type, id: resource.id },
+      policies,
+    });
+  };
+  return {
+    get disagreed() {
+      return disagreed;
+    },
+    consider: (set, environment, outcomes) => {
+      const now = clock.monotonic();
+      if (now < next_at) return;
+      next_at = now + SAMPLE_MS_MIN;
+      clock.after(0, () => compare(set, environment, outcomes));
+    },
+  };
+}
+
+/** Ids of policies that came out otherwise. A comparison that cannot be made counts as a difference. */
+function differences(set: PolicySet, environment: Environment, outcomes: readonly LoadedOutcome[]): string[] {
+  const plain = (list: readonly LoadedOutcome[]): Map<string, string> =>
+    new Map(
+      list.flatMap(({ policy, result }) => {
+        const outcome = result === true ? 'satisfied' : result instanceof Failure ? 'error' : undefined;
+        return outcome === undefined ? [] : [[policy.id, outcome] as const];
+      }),
+    );
+  try {
+    const ours = plain(outcomes);
+    const theirs = plain(set.evaluateByReference(environment, []));
+    return [...new Set([...ours.keys(), ...theirs.keys()])].filter((id) => ours.get(id) !== theirs.get(id));
+  } catch (error) {
+    return [`cedar-wasm could not be asked: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
