@@ -1,6 +1,12 @@
+import type { Clock } from '../../../core/clock.ts';
 import type { PromptDefinition, ServerCatalog, ToolDefinition } from '../../../core/manifest.ts';
 import { isRefusal, type Refusal } from '../../../core/refusal.ts';
 import type { Era, Upstreams } from '../upstream.ts';
+
+/** A server that tells of no changes is asked again when its lists are used, at most so often. */
+const ASKED_MS_MIN = 1_000;
+
+const SESSIONS: Era = '2025-11-25';
 
 type Index = { tools: ReadonlyMap<string, ToolDefinition>; prompts: ReadonlyMap<string, PromptDefinition> };
 
@@ -10,25 +16,40 @@ export type Catalogs = {
   of(server: string): ServerCatalog | Refusal | Promise<ServerCatalog | Refusal>;
   tool(catalog: ServerCatalog, name: string): ToolDefinition | undefined;
   prompt(catalog: ServerCatalog, name: string): PromptDefinition | undefined;
-  /** The revision to speak with a server whose catalog was read: the agent's own where it knows it. */
+  /**
+   * The revision to speak with a server whose catalog was read: the agent's own, unless the server is known not to. A
+   * catalog is read in the newer one where possible, so a server heard in that alone may well know the older.
+   */
   era(server: string, preferred: Era): Era | undefined;
-  /** What was believed of a server's revisions turned out wrong. */
-  forgetEras(server: string): void;
+  /** The server turned out not to speak it. */
+  refuteEra(server: string, era: Era): void;
   close(): void;
 };
 
-export function openCatalogs(upstreams: Upstreams): Catalogs {
+export function openCatalogs(upstreams: Upstreams, clock: Clock): Catalogs {
   const latest = new Map<string, ServerCatalog>();
+  const asked_at = new Map<string, number>();
   const eras = new Map<string, readonly Era[]>();
+  const refuted = new Set<string>();
   const indexes = new WeakMap<ServerCatalog, Index>();
   const stop = upstreams.onCatalogChange((catalog) => {
     latest.set(catalog.server, catalog);
     eras.delete(catalog.server);
+    refuted.delete(catalog.server);
   });
 
   async function read(server: string): Promise<ServerCatalog | Refusal> {
+    asked_at.set(server, clock.monotonic());
     const catalog = await upstreams.catalog(server);
-    if (!isRefusal(catalog)) latest.set(server, catalog);
+    if (isRefusal(catalog)) latest.delete(server);
+    else latest.set(server, catalog);
+    return catalog;
+  }
+
+  function known(server: string): ServerCatalog | undefined {
+    const catalog = latest.get(server);
+    const since_ms = clock.monotonic() - (asked_at.get(server) ?? 0);
+    if (catalog !== undefined && since_ms > ASKED_MS_MIN) void read(server);
     return catalog;
   }
 
@@ -45,18 +66,23 @@ export function openCatalogs(upstreams: Upstreams): Catalogs {
   }
 
   return {
-    of: (server) => latest.get(server) ?? read(server),
+    of: (server) => known(server) ?? read(server),
     tool: (catalog, name) => indexOf(catalog).tools.get(name),
     prompt: (catalog, name) => indexOf(catalog).prompts.get(name),
     era(server, preferred) {
-      let known = eras.get(server);
-      if (known === undefined) {
-        known = upstreams.status().find((status) => status.server === server)?.eras ?? [];
-        if (known.length > 0) eras.set(server, known);
+      let spoken = eras.get(server);
+      if (spoken === undefined) {
+        spoken = upstreams.status().find((status) => status.server === server)?.eras ?? [];
+        if (spoken.length > 0) eras.set(server, spoken);
       }
-      return known.includes(preferred) ? preferred : known[0];
+      if (spoken.includes(preferred)) return preferred;
+      const untried = preferred === SESSIONS && spoken.length > 0 && !refuted.has(server);
+      return untried ? SESSIONS : spoken[0];
     },
-    forgetEras: (server) => void eras.delete(server),
+    refuteEra(server, era) {
+      eras.delete(server);
+      if (era === SESSIONS) refuted.add(server);
+    },
     close: stop,
   };
 }

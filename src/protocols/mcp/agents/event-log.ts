@@ -41,16 +41,23 @@ export class EventLog {
     return this.#reader?.read(event) ?? Promise.resolve();
   }
 
-  /** Says everything after event `after` to a new reader, and then what comes. Calls `ended` after the last. */
-  async attach(after: number, read: Reader, ended: () => void): Promise<void> {
-    this.#reader?.ended();
+  /**
+   * Says everything after event `after` to a new reader, and then what comes. Calls `ended` after the last, or when another
+   * reader takes over. What it resolves with lets go of the stream, if this reader still has it; events gather then.
+   */
+  async attach(after: number, read: Reader, ended: () => void): Promise<() => void> {
+    this.detach();
     const reader = { read, ended };
     this.#reader = reader;
+    const release = () => {
+      if (this.#reader === reader) this.detach();
+    };
     for (const event of this.#events.filter(({ n }) => n > after)) await read(event);
-    if (this.#ended && this.#reader === reader) this.detach();
+    if (this.#ended) release();
+    return release;
   }
 
-  /** The reader's connection is gone, or is to be closed; events gather until another comes. */
+  /** Ends the reader's connection; events gather until another comes. */
   detach(): void {
     const reader = this.#reader;
     this.#reader = undefined;

@@ -67,7 +67,6 @@ export async function send(
   const session = await openFor(asking, prepared.server, prepared.era);
   if (isRefusal(session)) return session;
   if (session.era !== prepared.era) {
-    asking.parts.catalogs.forgetEras(prepared.server);
     return refuse('upstream_unavailable', `${prepared.server} speaks ${session.era} now, and not ${prepared.era}`);
   }
   const { bytes, id, method, params, headers } = prepared;
@@ -81,7 +80,9 @@ export async function openFor(asking: Asking, server: string, era: Era): Promise
   const scope = era === MODERN || asking.session === undefined ? {} : { scope: asking.session.id };
   const opened = upstreams.open(server, asking.run, { prefer: era, client: clientOf(asking, era), ...scope });
   const session = opened instanceof Promise ? await opened : opened;
-  if (!isRefusal(session) && asking.session && era !== MODERN) hear(asking, session);
+  if (isRefusal(session)) return session;
+  if (session.era !== era) asking.parts.catalogs.refuteEra(server, era);
+  else if (asking.session && era !== MODERN) hear(asking, session);
   return session;
 }
 

@@ -44,7 +44,7 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
   const store = options.sessions && openSessionStore(options.sessions.db, options.sessions.replica);
   await store?.forget();
   const changes = openChanges(upstreams);
-  const catalogs = openCatalogs(upstreams);
+  const catalogs = openCatalogs(upstreams, clock);
   const sessions = openSessions({ clock, random, store, perAgentMax: () => settings().limits.sessions_per_agent_max });
   const parts: AttemptParts = {
     upstreams,

@@ -39,6 +39,7 @@ export class Reply {
   #concluded = false;
   #log: EventLog | undefined;
   #beginLog: (() => EventLog) | undefined;
+  #release: (() => void) | undefined;
   #cancelKeepAlive: (() => void) | undefined;
 
   constructor(response: ServerResponse, accepts: Accepts, clock: Clock) {
@@ -83,7 +84,7 @@ export class Reply {
     this.#response.flushHeaders();
     this.#keepAlive();
     this.#log = this.#beginLog?.();
-    if (this.#log) await this.#attach(this.#log, 0, true);
+    if (this.#log) this.#release = await this.#attach(this.#log, 0, true);
   }
 
   /** Streams what `log` holds after event `after`, and what comes. Resolves when this connection's part in it is over. */
@@ -93,8 +94,9 @@ export class Reply {
       this.#response.once('close', resolve);
       this.#response.once('finish', resolve);
     });
-    await this.#attach(log, after, false);
+    const release = await this.#attach(log, after, false);
     await over;
+    release();
   }
 
   /** The server behind asked to be polled: so is the agent. */
@@ -124,10 +126,10 @@ export class Reply {
     }
   }
 
-  async #attach(log: EventLog, after: number, prime: boolean): Promise<void> {
+  async #attach(log: EventLog, after: number, prime: boolean): Promise<() => void> {
     // An event without data, so that a stream lost before its first message can be taken up (2025-11-25).
     if (prime) await this.#write(`id: ${log.name}-0\nretry: ${RETRY_MS}\ndata: \n\n`);
-    await log.attach(
+    return log.attach(
       after,
       ({ id, text }) => this.#write(`event: message\nid: ${id}\ndata: ${text}\n\n`),
       () => this.#response.end(),
@@ -163,7 +165,7 @@ export class Reply {
     const log = this.#log;
     if (log === undefined) this.#gone.abort();
     else {
-      if (!this.#response.writableEnded) log.detach();
+      this.#release?.();
       this.#awaitReturn(log);
     }
   }
