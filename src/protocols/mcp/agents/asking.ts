@@ -17,7 +17,6 @@ import type { RpcId } from './wire.ts';
 
 /** What this side of MCP reads of the configuration, at each use: a reload takes effect with the next request. */
 export type McpSettings = {
-  listen: { public_url: string };
   limits: { body_bytes_max: number; sessions_per_agent_max: number };
   upstreams: Readonly<
     Record<string, { tools: Readonly<Record<string, { arguments: Readonly<Record<string, Meaning>> }>> }>
@@ -33,6 +32,8 @@ export type Parts = {
   clock: Clock;
   random: Random;
   settings(): McpSettings;
+  /** `WWW-Authenticate` values for a refusal at `path`; empty where a new credential would not help. */
+  challenges(refusal: Refusal, path: string): readonly string[];
   /** The gateway as a server. */
   self: { name: string; version: string };
 };

@@ -8,7 +8,7 @@ import type { Attempt, ForwardIo, PassResult } from '../../../enforcement/index.
 import { type Asking, type Carried, objectOf, type Parts, type Plan } from './asking.ts';
 import { readBody } from './body.ts';
 import type { Changes } from './changes.ts';
-import { type Asked, challenges, tell } from './errors.ts';
+import { type Asked, tell } from './errors.ts';
 import { knownCapabilities } from './forwarding.ts';
 import { checkStandardFields, type Fields, mismatch } from './headers.ts';
 import { type Message, readMessage } from './message.ts';
@@ -109,10 +109,8 @@ export class McpAttempt implements Attempt {
 
   #refused(refusal: Refusal, receipt: string | undefined): Promise<void> {
     const { status, ...body } = tell(refusal, receipt, this.#asked);
-    if (status === 401) {
-      const url = `${this.#parts.settings().listen.public_url}/.well-known/oauth-protected-resource${this.#door.path}`;
-      this.#reply.headers['www-authenticate'] = challenges(refusal, url);
-    }
+    const challenges = this.#parts.challenges(refusal, this.#door.path);
+    if (challenges.length > 0) this.#reply.headers['www-authenticate'] = [...challenges];
     // What was not read is not waited for.
     if (!this.#request.complete && !(this.presented.bytes_announced <= CLOSE_BYTES))
       this.#reply.headers['connection'] = 'close';

@@ -79,12 +79,3 @@ function statusOf(refusal: Refusal, asked: Asked | undefined): number {
   if (refusal.code === 'method_unknown') return asked.modern ? 404 : 200;
   return IN_BAND.has(refusal.code) ? 200 : refusal.http;
 }
-
-/** RFC 9728 and RFC 9449: where a token is to be had, and what was wrong with the one that came. */
-export function challenges(refusal: Refusal, metadata_url: string): string[] {
-  const metadata = `resource_metadata="${metadata_url}"`;
-  const isProof = refusal.code.startsWith('proof_') || refusal.code === 'token_needs_proof';
-  const error =
-    refusal.code === 'credential_missing' ? '' : `error="${isProof ? 'invalid_dpop_proof' : 'invalid_token'}", `;
-  return [`DPoP ${error}algs="ES256 EdDSA", ${metadata}`, `Bearer ${isProof ? '' : error}${metadata}`];
-}

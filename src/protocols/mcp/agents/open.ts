@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock, Random } from '../../../core/clock.ts';
 import type { Frame } from '../../../core/exchange.ts';
+import type { Refusal } from '../../../core/refusal.ts';
 import type { Secret } from '../../../core/secret.ts';
 import type { Gateway } from '../../../enforcement/index.ts';
 import type { Upstreams } from '../upstream.ts';
@@ -21,6 +22,8 @@ export type McpOptions = {
   upstreams: Upstreams;
   /** Read at each use. */
   settings(): McpSettings;
+  /** `WWW-Authenticate` values for a refusal at `path`. */
+  challenges(refusal: Refusal, path: string): readonly string[];
   clock: Clock;
   random: Random;
   /** 32 bytes, the same on every replica: seals what agents carry from one request to the next. */
@@ -54,6 +57,7 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
     clock,
     random,
     settings,
+    challenges: options.challenges,
     schemas: openSchemas(),
     seal: openSeal({ key: options.stateKey, clock, random }),
     operations: operations(changes),
