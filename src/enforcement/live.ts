@@ -32,6 +32,17 @@ export class Live {
   readonly #agents = new Map<string, number>();
   #emptied: (() => void)[] = [];
 
+  #closed = false;
+
+  /** From here on admission lets nobody in; what is in flight goes on. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   get size(): number {
     return this.#exchanges.size;
   }

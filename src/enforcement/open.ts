@@ -50,7 +50,7 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
   const live = new Live();
   const stopped = (who: Parameters<typeof identity.stops.find>[0]) => identity.stops.find(who);
   const familiar = openFamiliar(clock);
-  const admission = admitConnection({ rules: bounds, clock, recognises: familiar.has });
+  const admission = admitConnection({ rules: bounds, clock, recognises: familiar.has, stopping: () => live.closed });
   const built = pipeline({
     admitConnection: admission.stage,
     checkIdentity: checkIdentity(

@@ -6,8 +6,6 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 export type AgentsDoorParts = {
   /** Handlers in the order in which they are asked whether a path is theirs. */
   handlers: readonly { serves(path: string): boolean; handle: Handler }[];
-  /** Lower case; what `Host` may be. Protocols check it again in the table, for the receipt. */
-  hosts: ReadonlySet<string>;
   header_bytes_max: number;
   connections_max: number;
 };
@@ -60,10 +58,10 @@ export function answerRefusal(response: ServerResponse, refusal: Refusal): void 
 }
 
 /** Discovery and health answer anyone, but only under a name that is ours (DNS rebinding). */
-export function guarded(hosts: ReadonlySet<string>, handle: Handler): Handler {
+export function guarded(hosts: () => ReadonlySet<string>, handle: Handler): Handler {
   return (request, response) => {
     const host = request.headers.host?.toLowerCase();
-    if (host !== undefined && hosts.has(host)) handle(request, response);
+    if (host !== undefined && hosts().has(host)) handle(request, response);
     else answerRefusal(response, refuse('host_not_allowed', `Host is ${JSON.stringify(host ?? null)}`));
   };
 }

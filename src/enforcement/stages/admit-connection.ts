@@ -31,6 +31,7 @@ export function admitConnection(from: {
   rules: () => AdmissionRules;
   clock: Clock;
   recognises(presented: Presented): boolean;
+  stopping(): boolean;
 }): Admission {
   const sources = new Map<string, { spent: number; at: number }>();
 
@@ -52,6 +53,7 @@ export function admitConnection(from: {
 
   const stage: StageRun = (pass) => {
     if (pass.parent) return undefined;
+    if (from.stopping()) return refuse('gateway_stopping', 'the gateway is stopping');
     const { presented } = pass.attempt;
     const rules = from.rules();
     const misdirected = checkNames(presented, rules);
