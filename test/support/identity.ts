@@ -15,7 +15,7 @@ import { isRefusal, type RefusalCode } from '../../src/core/refusal.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { systemClock } from '../../src/main/clock.ts';
 import { type Database, migrate, openDatabase, openStateWatch, type StateWatch } from '../../src/storage/index.ts';
-import { AgentClient, type AgentKey } from './agent-client.ts';
+import { AgentClient, type AgentKey, ProofKey } from './agent-client.ts';
 
 /** A clock that runs as the machine's, and can be moved forward. */
 export class MovableClock implements Clock {
@@ -82,6 +82,11 @@ export async function openReplica(
 
 export type World = Replica & {
   clock: MovableClock;
+  keys: IdentityKeys;
+  /** Signs an access token as the gateway would, with claims of the test's own. */
+  forge(claims: Record<string, unknown>, header?: Record<string, unknown>): string;
+  /** Another replica on the same database, with a signing key of its own. */
+  another(): Promise<Replica>;
   issuer: string;
   /** Registers an agent and gives it a token. */
   agent(given?: { id?: string; jobs?: string[]; kind?: 'P-256' | 'Ed25519'; resource?: string }): Promise<AgentClient>;
@@ -97,22 +102,38 @@ export async function openWorld(url = 'sqlite::memory:'): Promise<World> {
   await migrate(db, identityMigrations);
   const server = createServer();
   const issuer = await listen(server);
-  const replica = await openReplica({ db, issuer, clock });
+  const keys = makeKeys();
+  const replica = await openReplica({ db, issuer, clock, keys });
+  const others: Replica[] = [];
   server.on('request', (request, response) => replica.identity.authorizationServer.handler(request, response));
   return {
     ...replica,
     clock,
     issuer,
+    keys,
+    forge: (claims, header) => forge(keys, claims, header),
+    async another() {
+      const other = await openReplica({ db, issuer, clock, keys: { ...makeKeys(), sealing: keys.sealing } });
+      others.push(other);
+      return other;
+    },
     agent: (given = {}) => addAgent(replica.identity, issuer, given),
     present: (client, more = {}) => presented(client, more),
     async close() {
       server.closeAllConnections();
       server.close();
-      await replica.identity.close();
-      replica.state.stop();
+      for (const { identity, state } of [replica, ...others]) {
+        await identity.close();
+        state.stop();
+      }
       await db.close();
     },
   };
+}
+
+function forge(keys: IdentityKeys, claims: Record<string, unknown>, header: Record<string, unknown> = {}): string {
+  const key = keys.signing.reveal();
+  return new ProofKey(key).jwt({ typ: 'at+jwt', alg: 'ES256', kid: key.kid, ...header }, claims);
 }
 
 async function listen(server: Server): Promise<string> {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Presented } from '../../core/exchange.ts';
-import type { Caller } from '../../core/principal.ts';
+import type { Caller, ProofClaim } from '../../core/principal.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
 import { type AccessToken, audienceCovers, type TokenReader } from './access-token.ts';
 import type { BearerReader } from './bearer.ts';
@@ -49,7 +49,11 @@ function unproven(token: string, { tokens }: AuthenticateParts): Refusal {
   return isRefusal(read) ? read : refuse('token_needs_proof', `token ${read.jti} is bound to a key and came as Bearer`);
 }
 
-function proven(token: string, presented: Presented, parts: AuthenticateParts): Caller | Refusal {
+function proven(
+  token: string,
+  presented: Presented,
+  parts: AuthenticateParts,
+): Caller | Refusal | Promise<Caller | Refusal> {
   const { proofs } = presented;
   if (proofs.length === 0) return refuse('token_needs_proof', 'no DPoP header beside a DPoP token');
   // RFC 9449, section 4.3, item 1. A second header could be the one that another server reads.
@@ -61,19 +65,25 @@ function proven(token: string, presented: Presented, parts: AuthenticateParts): 
   if (!audienceCovers(read, path)) {
     return refuse('token_wrong_audience', `token ${read.jti} is for ${read.audience_path}, not for ${path}`);
   }
-  const proof = parts.proofs.read(proofs[0]!, { method: presented.method, path, ath, jkt: read.jkt });
+  const expected = { method: presented.method, path, ath, jkt: read.jkt };
+  const proof = parts.proofs.read(proofs[0]!, expected);
+  if (proof instanceof Promise) return proof.then((settled) => callerOf(read, settled, parts));
+  return callerOf(read, proof, parts);
+}
+
+function callerOf(token: AccessToken, proof: ProofClaim | Refusal, { standing }: AuthenticateParts): Caller | Refusal {
   if (isRefusal(proof)) return proof;
-  const agent = agentOf(read, parts.standing);
+  const agent = agentOf(token, standing);
   if (isRefusal(agent)) return agent;
   const caller: Caller = {
-    principal: { type: 'Agent', id: read.agent },
+    principal: { type: 'Agent', id: token.agent },
     agent: agent.entry,
-    credential: { kind: 'dpop', thumbprint: read.jkt },
-    token: read.jti,
-    run: read.run,
+    credential: { kind: 'dpop', thumbprint: token.jkt },
+    token: token.jti,
+    run: token.run,
     proof,
   };
-  return stopOf(parts.standing, caller) ?? caller;
+  return stopOf(standing, caller) ?? caller;
 }
 
 function agentOf(token: AccessToken, standing: Standing): AgentStanding | Refusal {

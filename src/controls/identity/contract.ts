@@ -34,6 +34,8 @@ export type IdentityParts = {
   issuer: string;
   keys: IdentityKeys;
   record: RecordControl;
+  /** Where proofs' signatures are verified; on threads unless the simulator, whose seeds must replay, says `inline`. */
+  signatures?: 'on threads' | 'inline';
   /** Counts refusals at the token endpoint into flood receipts. */
   refused: (code: RefusalCode, address: string) => void;
   /** Told of failures that nobody else handles: a stop that is not durable yet, a sweep that failed. */

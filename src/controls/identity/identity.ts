@@ -43,7 +43,7 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
   const bearers = openBearers({ ...parts, random, runs });
   const stops = openStops({ ...parts, clock, random });
   const tokens = openTokenReader({ issuer, now, signingKey: (kid) => standing.signingKeys.get(kid)?.key });
-  const proofs = openProofReader({ issuer, random, now });
+  const proofs = openProofReader({ issuer, random, now, signatures: given.signatures ?? 'on threads' });
   const unlisten = state.onChange(async (_version, topics) => {
     if (topics.has(TOPIC)) await standing.refresh();
   });

@@ -59,6 +59,30 @@ export function signatureHolds(algorithm: Algorithm, key: KeyObject, signed: str
   const bytes = Buffer.from(signature, 'base64url');
   if (bytes.length !== 64) return false;
   const data = Buffer.from(signed, 'latin1');
-  if (algorithm === 'ES256') return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, bytes);
-  return verify(null, data, key, bytes);
+  return algorithm === 'ES256' ? verify('sha256', data, ecdsa(key), bytes) : verify(null, data, key, bytes);
+}
+
+/**
+ * The same on a thread of the pool. It costs the machine a tenth more and the event loop a sixth: the loop is what one
+ * process has only one of.
+ */
+export function signatureHoldsOnThread(
+  algorithm: Algorithm,
+  key: KeyObject,
+  signed: string,
+  signature: string,
+): Promise<boolean> {
+  const bytes = Buffer.from(signature, 'base64url');
+  if (bytes.length !== 64) return Promise.resolve(false);
+  const data = Buffer.from(signed, 'latin1');
+  return new Promise((resolve, reject) => {
+    const settle = (error: Error | null, holds: boolean): void => (error === null ? resolve(holds) : reject(error));
+    if (algorithm === 'ES256') verify('sha256', data, ecdsa(key), bytes, settle);
+    else verify(null, data, key, bytes, settle);
+  });
+}
+
+/** JWS writes r and s beside each other (RFC 7518, section 3.4), not as DER. */
+function ecdsa(key: KeyObject): { key: KeyObject; dsaEncoding: 'ieee-p1363' } {
+  return { key, dsaEncoding: 'ieee-p1363' };
 }

@@ -4,7 +4,15 @@ import type { JsonObject } from '../../core/json.ts';
 import type { ProofClaim } from '../../core/principal.ts';
 import { type Refusal, refuse } from '../../core/refusal.ts';
 import { BoundedMap } from './bounded-map.ts';
-import { type Algorithm, algorithmsOf, keyObjectOf, readPublicJwk, signatureHolds, thumbprintOf } from './jwk.ts';
+import {
+  type Algorithm,
+  algorithmsOf,
+  keyObjectOf,
+  readPublicJwk,
+  signatureHolds,
+  signatureHoldsOnThread,
+  thumbprintOf,
+} from './jwk.ts';
 import { decodeSegment, splitJws } from './jws.ts';
 import { ReplayWindow } from './replay-window.ts';
 
@@ -19,11 +27,16 @@ const HEADERS_CACHED_MAX = 10_000;
 /** What a proof must be about. `ath` is the SHA-256 of the token, `jkt` the key that the token is bound to. */
 export type Expected = { method: string; path: string; ath: string; jkt: string };
 
-export type ProofReaderParts = { issuer: string; random: Random; now: () => number };
+export type ProofReaderParts = {
+  issuer: string;
+  random: Random;
+  now: () => number;
+  signatures: 'on threads' | 'inline';
+};
 
 export interface ProofReader {
   /** Counts the proof as used on this replica; the intent's transaction claims it for good. */
-  read(proof: string, expected: Expected): ProofClaim | Refusal;
+  read(proof: string, expected: Expected): ProofClaim | Refusal | Promise<ProofClaim | Refusal>;
 }
 
 /** All proofs of one key have the same header, so its parsing and the key's import are done once. */
@@ -33,9 +46,21 @@ type ProofHeader = { jkt: string; algorithm: Algorithm; key: KeyObject };
  * DPoP proofs (RFC 9449, section 4.3). Everything that can be refused without a signature check is; what is remembered
  * (headers, used proofs) is remembered only after the signature held and the key was the token's, so strangers fill nothing.
  */
-export function openProofReader({ issuer, random, now }: ProofReaderParts): ProofReader {
+export function openProofReader({ issuer, random, now, signatures }: ProofReaderParts): ProofReader {
   const headers = new BoundedMap<string, ProofHeader>(HEADERS_CACHED_MAX);
   const used = new ReplayWindow(random);
+  const verified = (
+    holds: boolean,
+    segment: string,
+    header: ProofHeader,
+    claims: ProofClaims,
+  ): ProofClaim | Refusal => {
+    if (!holds) return refuse('proof_invalid', 'the signature of the DPoP proof does not verify');
+    headers.set(segment, header);
+    // Asked again: the same proof may have been verified beside this one.
+    if (!used.add(header.jkt, claims.jti)) return replayed(claims.jti);
+    return { jkt: header.jkt, jti: claims.jti, expires_at: claims.made + PROOF_MS_MAX };
+  };
   return {
     read(proof, expected) {
       const jws = splitJws(proof, PROOF_CHARS_MAX);
@@ -50,12 +75,13 @@ export function openProofReader({ issuer, random, now }: ProofReaderParts): Proo
       const refusal = checkClaims(claims, expected, issuer, now());
       if (refusal !== undefined) return refusal;
       if (used.seen(header.jkt, claims.jti)) return replayed(claims.jti);
-      if (!signatureHolds(header.algorithm, header.key, jws.signed, jws.signature)) {
-        return refuse('proof_invalid', 'the signature of the DPoP proof does not verify');
+      const { algorithm, key } = header;
+      if (signatures === 'inline') {
+        return verified(signatureHolds(algorithm, key, jws.signed, jws.signature), jws.header, header, claims);
       }
-      headers.set(jws.header, header);
-      used.add(header.jkt, claims.jti);
-      return { jkt: header.jkt, jti: claims.jti, expires_at: claims.made + PROOF_MS_MAX };
+      return signatureHoldsOnThread(algorithm, key, jws.signed, jws.signature).then((holds) =>
+        verified(holds, jws.header, header, claims),
+      );
     },
   };
 }
