@@ -80,6 +80,7 @@ export class McpAttempt implements Attempt {
   }
 
   async forward(_intent: Intent, io: ForwardIo): Promise<Answer | Refusal> {
+    this.#reply.headers['sallyport-receipt'] = io.receipt;
     const carried = await (this.#plan as Plan).carryOut(io);
     if (isRefusal(carried)) return carried;
     const value = this.#withReceipt(carried, io.receipt);
@@ -125,6 +126,8 @@ export class McpAttempt implements Attempt {
       return { error: { ...error, data }, ...(http === undefined ? {} : { http }) };
     }
     const { result } = carried as Carried & { kind: 'result' };
+    // `{}` is the whole answer to a ping, and clients compare; the header names the receipt.
+    if (!this.#modern && Object.keys(result).length === 0) return { result };
     const named = this.#modern ? { [META.server]: this.#parts.self } : {};
     return { result: { ...result, _meta: { ...named, ...objectOf(result['_meta']), [META.receipt]: receipt } } };
   }

@@ -109,7 +109,9 @@ export class Reply {
   /** The last message, and the end. `status` counts only where no stream has begun. */
   async end(status: number, text: string | undefined): Promise<void> {
     if (this.#concluded) return;
-    if (!this.#streaming && status === 200 && text !== undefined && this.accepts.stream_first) await this.open();
+    // A stream can be taken up again and a JSON answer cannot: in a session, who asks for streams first gets one.
+    const wanted = this.#beginLog !== undefined && this.accepts.stream_first;
+    if (wanted && status === 200 && text !== undefined) await this.open();
     if (this.#streaming) {
       if (text !== undefined) await this.event(text);
       this.#conclude();
