@@ -34,8 +34,8 @@ export function mapArguments(args: JsonObject, type: ArgumentRecord): MappedArgu
   return mapping.invalid ?? { record, nulls: mapping.nulls, unmapped: mapping.unmapped };
 }
 
-/** Arguments of something that is not registered: there, but hidden. */
-export const UNREGISTERED: ArgumentRecord = { kind: 'record', fields: new Map(), open: true };
+/** Arguments of something that declares none, or is not registered: there, but hidden. */
+export const UNDECLARED: ArgumentRecord = { kind: 'record', fields: new Map(), open: true };
 
 class Mapping {
   readonly nulls: string[] = [];

@@ -1,8 +1,7 @@
 import type { ServerCatalog } from '../../core/manifest.ts';
 import type { EntityRef } from '../../core/principal.ts';
 import { type ArgumentRecord, argumentsOf, promptArgumentsOf } from './argument-types.ts';
-import { UNREGISTERED } from './argument-values.ts';
-import type { TypeVariant } from './cedar-schema.ts';
+import { UNDECLARED } from './argument-values.ts';
 import { ACTIONS } from './vocabulary.ts';
 
 /** Argument types of what is registered, by action and resource. */
@@ -24,29 +23,15 @@ export function registerCatalogs(catalogs: readonly ServerCatalog[]): Registered
     for (const { name, raw } of catalog.prompts) prompts.set(`${server}/${name}`, promptArgumentsOf(raw['arguments']));
   }
   const find = (action: string, resource: EntityRef): ArgumentRecord | undefined => {
-    const fixed = FIXED.get(action);
-    if (fixed !== undefined) return fixed;
+    // What such an action carries reaches no policy, and is not refused.
+    if (ACTIONS[action]?.args === 'none') return UNDECLARED;
     if (action === 'tool.call') return tools.get(resource.id);
     return action === 'prompt.get' ? prompts.get(resource.id) : undefined;
   };
   return {
     find,
-    argumentsOf: (action, resource) => find(action, resource) ?? UNREGISTERED,
+    argumentsOf: (action, resource) => find(action, resource) ?? UNDECLARED,
     servers: new Set(catalogs.map((catalog) => catalog.server)),
     entries: (type) => [...(type === 'Tool' ? tools : prompts)],
   };
-}
-
-/** Arguments of actions that have their own. Others than those reach no policy, and are not refused. */
-const FIXED: ReadonlyMap<string, ArgumentRecord> = new Map(
-  Object.entries(ACTIONS).flatMap(([action, { args }]): [string, ArgumentRecord][] => {
-    if (args === 'catalog') return [];
-    const fields = Object.entries(args).map(([name, type]) => [name, optional(type)] as const);
-    return [[action, { kind: 'record', fields: new Map(fields), open: true }]];
-  }),
-);
-
-function optional(type: TypeVariant) {
-  const kind = type.type === 'Long' ? ('long' as const) : ('string' as const);
-  return { type: { kind }, required: false, nullable: true };
 }

@@ -5,12 +5,12 @@ import { ArgumentsInvalid, type MappedArguments, mapArguments } from './argument
 import { type Registered, registerCatalogs } from './catalog.ts';
 import type { Environment } from './cedar/environment.ts';
 import { MAY_BE_FALSE, MAY_BE_TRUE, maskOf, UNKNOWN } from './cedar/results.ts';
-import { combine, invalidArguments, type LoadedOutcome } from './combine.ts';
+import { combine, invalidArguments, type LoadedOutcome, type LoadedPolicy } from './combine.ts';
 import { createEntityCache, environmentOf, type RequestFacts, requesterOf } from './environment.ts';
 import { explainOutcomes } from './explain.ts';
 import type { PolicySet } from './policy-set.ts';
 import { createSampler, type Sampler } from './sampler.ts';
-import type { Disagreement, Explanation, PolicyEngine } from './types.ts';
+import type { Disagreement, Explanation, PolicyEngine, PolicyListing } from './types.ts';
 
 export type EngineOptions = {
   clock: Clock;
@@ -23,6 +23,7 @@ export interface Engine extends PolicyEngine {
   use(set: PolicySet): void;
   readonly registered: Registered;
   readonly evaluator: 'compiled' | 'cedar-wasm';
+  list(): readonly PolicyListing[];
 }
 
 /** Lists of as many runs are kept; beyond that they are made anew. */
@@ -53,6 +54,10 @@ class CedarEngine implements Engine {
   }
   get evaluator(): 'compiled' | 'cedar-wasm' {
     return this.#sampler.disagreed ? 'cedar-wasm' : 'compiled';
+  }
+
+  list(): readonly PolicyListing[] {
+    return this.#set.policies.map(listing);
   }
 
   use(set: PolicySet): void {
@@ -130,6 +135,20 @@ class CedarEngine implements Engine {
     this.#lists.set(key, list);
     return list;
   }
+}
+
+function listing({ source, note, conjuncts }: LoadedPolicy): PolicyListing {
+  const { id, effect, file, line, annotations } = source;
+  return {
+    id,
+    effect,
+    file,
+    line,
+    annotations,
+    reason: note.reason,
+    public: note.public,
+    compiled: conjuncts !== undefined,
+  };
 }
 
 type Prepared = { environment: Environment; args: MappedArguments };

@@ -9,6 +9,9 @@
  * disagreement switches back to it. Rejected: OPA (a second runtime to compile with), CEL (expressions without a policy
  * model), generated JavaScript source (`new Function` turns a bug in an escape into code execution).
  */
+export { loadPolicies } from './folder.ts';
+export { openPolicy, type Policy, type PolicyParts } from './open.ts';
+export { policyMigrations } from './store.ts';
 export type {
   ActiveSet,
   ClauseValue,

@@ -21,7 +21,7 @@ export function cedarSchema(args: Readonly<Record<string, Attributes>>): CedarSc
     },
   ]);
   const actions = Object.entries(ACTIONS).map(([name, row]) => {
-    const own: TypeVariant = { type: 'Record', attributes: args[name] ?? optional(row.args) };
+    const own: TypeVariant = { type: 'Record', attributes: args[name] ?? {} };
     const context = { type: 'Record', attributes: required({ ...CONTEXT_SHAPE, args: own }) };
     return [name, { appliesTo: { principalTypes: row.principals, resourceTypes: row.resources, context } }];
   });
@@ -35,11 +35,6 @@ function required(shape: Readonly<Record<string, TypeVariant>>): Attributes {
 /** Cedar takes an attribute for required unless it says otherwise; nested records are written out the same way. */
 function closed(type: TypeVariant): TypeVariant & { required: boolean } {
   return { ...type, required: true };
-}
-
-function optional(args: 'catalog' | Readonly<Record<string, TypeVariant>>): Attributes {
-  if (args === 'catalog') return {};
-  return Object.fromEntries(Object.entries(args).map(([name, type]) => [name, { ...type, required: false }]));
 }
 
 /** The arguments that all of `records` agree on, each required only where it is in all of them. */

@@ -2,49 +2,36 @@ import type { TypeVariant } from './cedar-schema.ts';
 
 /**
  * What policies can talk about, one row per action. Protocols name their accesses by it; a policy that names anything else
- * does not load. `args` are the arguments that an action has by itself; those of tools and prompts come from the catalog.
+ * does not load. Arguments that policy can read are those that a tool or a prompt declares in its catalog.
  */
 export type ActionRow = {
   protocol: string;
   principals: readonly string[];
   resources: readonly string[];
-  /** Optional arguments that policy can read. `catalog`: declared by the tool or prompt that is the resource. */
-  args: 'catalog' | Readonly<Record<string, TypeVariant>>;
+  args: 'declared' | 'none';
+};
+
+const AGENT = ['Agent'];
+
+function mcp(principals: readonly string[], resources: readonly string[], args: ActionRow['args'] = 'none'): ActionRow {
+  return { protocol: 'mcp', principals, resources, args };
+}
+
+export const ACTIONS: Readonly<Record<string, ActionRow>> = {
+  'tool.call': mcp(AGENT, ['Tool'], 'declared'),
+  'prompt.get': mcp(AGENT, ['Prompt'], 'declared'),
+  'resource.read': mcp(AGENT, ['Resource']),
+  'resource.subscribe': mcp(AGENT, ['Resource']),
+  'completion.complete': mcp(AGENT, ['Server']),
+  'log.set_level': mcp(AGENT, ['Server']),
+  'server.discover': mcp(AGENT, ['Server']),
+  // Requests of an upstream to the agent: the tool's server is the principal, the agent is what it reaches for.
+  'sampling.create': mcp(['Tool'], AGENT),
+  'elicitation.create': mcp(['Tool'], AGENT),
+  'roots.list': mcp(['Tool'], AGENT),
 };
 
 const STRING: TypeVariant = { type: 'String' };
-const LONG: TypeVariant = { type: 'Long' };
-const AGENT = ['Agent'];
-
-export const ACTIONS: Readonly<Record<string, ActionRow>> = {
-  'tool.call': { protocol: 'mcp', principals: AGENT, resources: ['Tool'], args: 'catalog' },
-  'prompt.get': { protocol: 'mcp', principals: AGENT, resources: ['Prompt'], args: 'catalog' },
-  'resource.read': { protocol: 'mcp', principals: AGENT, resources: ['Resource'], args: {} },
-  'resource.subscribe': { protocol: 'mcp', principals: AGENT, resources: ['Resource'], args: {} },
-  'completion.complete': {
-    protocol: 'mcp',
-    principals: AGENT,
-    resources: ['Prompt', 'Resource', 'Server'],
-    args: { argument: STRING, value: STRING },
-  },
-  'log.set_level': { protocol: 'mcp', principals: AGENT, resources: ['Server'], args: { level: STRING } },
-  'server.discover': { protocol: 'mcp', principals: AGENT, resources: ['Server'], args: {} },
-  // Requests of an upstream to the agent: the tool's server is the principal, the agent is what it reaches for.
-  'sampling.create': {
-    protocol: 'mcp',
-    principals: ['Tool'],
-    resources: AGENT,
-    args: { maxTokens: LONG, systemPrompt: STRING, includeContext: STRING },
-  },
-  'elicitation.create': {
-    protocol: 'mcp',
-    principals: ['Tool'],
-    resources: AGENT,
-    args: { mode: STRING, message: STRING, url: STRING },
-  },
-  'roots.list': { protocol: 'mcp', principals: ['Tool'], resources: AGENT, args: {} },
-};
-
 const SET_OF_STRINGS: TypeVariant = { type: 'Set', element: STRING };
 
 /** Attributes of entities. All are always there, so policies need no `has` for them. */

@@ -1,0 +1,42 @@
+import { obligationsOf } from './annotations.ts';
+import { integersIn } from './cedar/lexer.ts';
+import type { PolicySource } from './places.ts';
+import type { Proposal } from './types.ts';
+
+/**
+ * Whether an edit can only take away. Judged by structure and not by meaning: a permit that is in any way new may widen, a
+ * prohibition that is not there unchanged may widen. What is not enforced (`@shadow`) does not count.
+ */
+export type Change = Pick<Proposal, 'added' | 'removed' | 'widens'>;
+
+export function compareSets(before: readonly PolicySource[], after: readonly PolicySource[]): Change {
+  const old = new Set(before.map(fingerprint));
+  const now = new Set(after.map(fingerprint));
+  const added = after.filter((policy) => !old.has(fingerprint(policy)));
+  const removed = before.filter((policy) => !now.has(fingerprint(policy)));
+  const widens = [
+    ...added
+      .filter(isEnforced)
+      .flatMap((policy) => (policy.effect === 'permit' ? [`the permit ${policy.id} is new or changed`] : [])),
+    ...removed.filter(isEnforced).flatMap(widensByGoing),
+  ];
+  const ids = (policies: readonly PolicySource[]): string[] => [...new Set(policies.map((policy) => policy.id))];
+  return { added: ids(added), removed: ids(removed), widens };
+}
+
+function isEnforced(policy: PolicySource): boolean {
+  return policy.annotations['shadow'] === undefined;
+}
+
+function widensByGoing(policy: PolicySource): string[] {
+  if (policy.effect === 'forbid') return [`the forbid ${policy.id} is gone or changed`];
+  // Obligations of all satisfied permits apply, so another permit would go on without these.
+  const asked = obligationsOf(policy).map(({ name }) => `@${name}`);
+  return asked.length === 0 ? [] : [`the permit ${policy.id} is gone or changed, and with it ${asked.join(', ')}`];
+}
+
+/** Of everything that the policy says; layout and comments are not part of it. Large integers are rounded in the JSON. */
+function fingerprint(policy: PolicySource): string {
+  const large = integersIn(policy.text).filter((integer) => integer > Number.MAX_SAFE_INTEGER);
+  return `${JSON.stringify(policy.json)} ${large.join(' ')}`;
+}

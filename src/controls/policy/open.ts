@@ -1,0 +1,54 @@
+import type { Clock } from '../../core/clock.ts';
+import type { JsonValue } from '../../core/json.ts';
+import type { ControlEvent } from '../../core/receipt.ts';
+import type { Database, StateWatch, Transaction } from '../../storage/index.ts';
+import { createEngine } from './engine.ts';
+import { createPolicySet } from './policy-set.ts';
+import { Sets } from './sets.ts';
+import { readPolicies } from './source.ts';
+import type { Disagreement, PolicyEngine, PolicySets } from './types.ts';
+
+export type PolicyParts = {
+  db: Database;
+  clock: Clock;
+  state: Pick<StateWatch, 'bump' | 'onChange'>;
+  /** Folder of `*.cedar` files, absolute. */
+  folder: string;
+  /** `presence`: an edit that may widen waits for `activate`. `file`: any valid edit counts at once. */
+  activation(): 'presence' | 'file';
+  /** Annotation names by protocol: what enforcement can carry out there. */
+  fulfillable: Readonly<Record<string, readonly string[]>>;
+  /** Writes the receipt of a change in the transaction that makes it. */
+  record(
+    tx: Transaction,
+    change: {
+      event: ControlEvent;
+      by: string;
+      subject: string | null;
+      before: string | null;
+      after: string | null;
+      payload?: JsonValue;
+    },
+  ): Promise<string>;
+  /** The closures and cedar-wasm differed; the engine asks cedar-wasm alone from here on. An incident. */
+  onDisagreement(disagreement: Disagreement): void;
+  /** Told of failures that nobody else handles: a folder that could not be taken over. */
+  report(problem: string, error: unknown): void;
+  /** Whether edits of the folder are taken up while running. */
+  watch: boolean;
+};
+
+export type Policy = { engine: PolicyEngine; sets: PolicySets };
+
+/**
+ * Reads what is active from the database, or activates the folder's set where nothing ever was, and follows both from then
+ * on. Call it before `state.start()`: its listener must hear the first poll.
+ * @throws where the active set cannot be loaded by this version.
+ */
+export async function openPolicy(parts: PolicyParts): Promise<Policy> {
+  const nothing = readPolicies([], parts.fulfillable);
+  const engine = createEngine(parts, createPolicySet(nothing));
+  const sets = new Sets(parts, engine, nothing);
+  await sets.start();
+  return { engine, sets };
+}
