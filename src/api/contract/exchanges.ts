@@ -129,6 +129,8 @@ export const page = z
     cursor: z.string().nullable(),
     /** Log entries looked at for this page: a narrow filter may end a page early. */
     scanned: z.number().int(),
+    /** Size of the log when this was read: a live stream `after` the entry before it misses nothing. */
+    size: z.number().int(),
   })
   .meta({ id: 'ExchangePage' });
 

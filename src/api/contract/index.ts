@@ -5,6 +5,7 @@
  * imports nothing but zod and the vocabulary. Rejected: decorators on handlers (the table is then nowhere to be seen),
  * a schema language beside the types (two truths).
  */
+export { visibleJson, visibleParts, visibleText } from '../../core/visible-text.ts';
 export type { Agent, Run, Stop, Token } from './agents.ts';
 export { STOP_KINDS } from './agents.ts';
 export type { Decision, Exchange, ExchangePage, Filters, LiveEvent, State, Story } from './exchanges.ts';

@@ -74,7 +74,8 @@ class Teller {
     const begun = this.#open.get(intent);
     this.#open.delete(intent);
     if (begun !== undefined) return this.#wanted({ ...begun.exchange, state: outcome, duration_us });
-    return this.#filtered ? undefined : { type: 'outcome', receipt: intent, state: outcome, duration_us };
+    // It began before this stream did; whoever shows it knows it by its receipt.
+    return { type: 'outcome', receipt: intent, state: outcome, duration_us };
   }
 
   #wanted(exchange: Exchange): LiveEvent | undefined {

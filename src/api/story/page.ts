@@ -20,10 +20,11 @@ export async function exchangePage(ledger: LedgerPort, { filters, cursor, limit,
   let as: Reader = reader;
   let before = cursor === undefined ? Number.POSITIVE_INFINITY : Number(cursor);
   let scanned = 0;
+  const { size } = ledger.status();
   while (exchanges.length < limit && scanned < SCANNED_MAX) {
     const { receipts, read_under } = await ledger.latest(before, WINDOW, { reader: as });
     if (read_under !== null) as = { under: read_under };
-    if (receipts.length === 0) return { exchanges, cursor: null, scanned };
+    if (receipts.length === 0) return { exchanges, cursor: null, scanned, size };
     for (const logged of receipts) {
       if (exchanges.length === limit) break;
       before = logged.index ?? before;
@@ -32,7 +33,7 @@ export async function exchangePage(ledger: LedgerPort, { filters, cursor, limit,
       if (exchange !== undefined && matches(exchange, filters)) exchanges.push(exchange);
     }
   }
-  return { exchanges, cursor: before === 0 ? null : String(before), scanned };
+  return { exchanges, cursor: before === 0 ? null : String(before), scanned, size };
 }
 
 async function lineOf(
