@@ -12,17 +12,17 @@ export function visibleText(text: string): string {
   return text.toWellFormed().replace(UNSEEN, (unseen) => FAMILIAR[unseen] ?? `<U+${codePoint(unseen)}>`);
 }
 
-/** The same in parts, for a page that draws what is unseen as marks of their own. */
-export function visibleParts(text: string): { text: string; unseen: boolean }[] {
-  const parts: { text: string; unseen: boolean }[] = [];
+/** The same in parts, each with its place in the text, for a page that draws what is unseen as marks of their own. */
+export function visibleParts(text: string): { text: string; unseen: boolean; at: number }[] {
+  const parts: { text: string; unseen: boolean; at: number }[] = [];
   const wellFormed = text.toWellFormed();
   let from = 0;
   for (const match of wellFormed.matchAll(UNSEEN)) {
-    if (match.index > from) parts.push({ text: wellFormed.slice(from, match.index), unseen: false });
-    parts.push({ text: FAMILIAR[match[0]] ?? `U+${codePoint(match[0])}`, unseen: true });
+    if (match.index > from) parts.push({ text: wellFormed.slice(from, match.index), unseen: false, at: from });
+    parts.push({ text: FAMILIAR[match[0]] ?? `U+${codePoint(match[0])}`, unseen: true, at: match.index });
     from = match.index + match[0].length;
   }
-  if (from < wellFormed.length) parts.push({ text: wellFormed.slice(from), unseen: false });
+  if (from < wellFormed.length) parts.push({ text: wellFormed.slice(from), unseen: false, at: from });
   return parts;
 }
 

@@ -1,0 +1,73 @@
+import { QueryClient, queryOptions } from '@tanstack/react-query';
+import { ApiError, ask } from './client.ts';
+
+const STATUS_EVERY_MS = 2_000;
+const LIST_EVERY_MS = 5_000;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // A refusal stays a refusal; only a gateway that does not answer is asked again.
+      retry: (count, error) => error instanceof ApiError && error.status === 0 && count < 2,
+      refetchOnWindowFocus: true,
+      staleTime: 1_000,
+    },
+  },
+});
+
+export const meQuery = queryOptions({
+  queryKey: ['me'],
+  queryFn: ({ signal }) => ask('me', {}, signal),
+  staleTime: 30_000,
+});
+
+export const statusQuery = queryOptions({
+  queryKey: ['status'],
+  queryFn: ({ signal }) => ask('status', {}, signal),
+  refetchInterval: STATUS_EVERY_MS,
+});
+
+export const agentsQuery = queryOptions({
+  queryKey: ['agents'],
+  queryFn: ({ signal }) => ask('agents.list', {}, signal),
+  refetchInterval: LIST_EVERY_MS,
+});
+
+export const tokensQuery = queryOptions({
+  queryKey: ['tokens'],
+  queryFn: ({ signal }) => ask('tokens.list', {}, signal),
+});
+
+export const runsQuery = queryOptions({
+  queryKey: ['runs'],
+  queryFn: ({ signal }) => ask('runs.list', { query: { limit: 200 } }, signal),
+});
+
+export const stopsQuery = queryOptions({
+  queryKey: ['stops'],
+  queryFn: ({ signal }) => ask('stops.list', {}, signal),
+  refetchInterval: LIST_EVERY_MS,
+});
+
+export const policyQuery = queryOptions({
+  queryKey: ['policy'],
+  queryFn: ({ signal }) => ask('policy', {}, signal),
+  refetchInterval: LIST_EVERY_MS,
+});
+
+/** Reading a story leaves a receipt, so it is read once, and again only when the exchange has ended meanwhile. */
+export const storyQuery = (receipt: string, state: string | undefined) =>
+  queryOptions({
+    queryKey: ['story', receipt, state ?? 'any'],
+    queryFn: ({ signal }) => ask('exchanges.story', { params: { receipt } }, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: false,
+  });
+
+export const proofQuery = (receipt: string) =>
+  queryOptions({
+    queryKey: ['proof', receipt],
+    queryFn: ({ signal }) => ask('log.proof', { params: { receipt } }, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: false,
+  });

@@ -1,0 +1,128 @@
+import type { ReactNode } from 'react';
+import { DECISIONS, STATES } from '../../api/contract/index.ts';
+import { ApiError } from '../data/client.ts';
+import { Button, Key } from '../parts/button.tsx';
+import { Command, Id } from '../parts/copy.tsx';
+import { Card, Fact, Facts } from '../parts/facts.tsx';
+import { CodeField, Field } from '../parts/field.tsx';
+import { Json } from '../parts/json.tsx';
+import { Badge, DecisionMark, Mark, StateMark } from '../parts/marks.tsx';
+import { StagePlot } from '../parts/stage-plot.tsx';
+import { Empty, Failed, Refused, Skeleton } from '../parts/states.tsx';
+import { LongText, Text } from '../parts/text.tsx';
+import { Ago } from '../parts/time.tsx';
+import { Wordmark } from '../parts/wordmark.tsx';
+
+const HOSTILE = 'invoice\u202egnp.exe \u001b[2J\u200bzero <img src=x onerror=alert(1)> \u{e0041}tag';
+const REFUSAL = new ApiError({
+  kind: 'failure',
+  status: 403,
+  problem: { code: 'role_missing', message: 'Your roles do not allow this.', detail: 'needs administrator' },
+});
+const AWAY = new ApiError({
+  kind: 'failure',
+  status: 0,
+  problem: { code: 'unreachable', message: 'The gateway does not answer.' },
+});
+
+/** Every part in each of its states. Only in development builds: a part that is not here does not exist. */
+export function PartsPage() {
+  return (
+    <main className="scrolls grid h-full content-start gap-6 p-6 lg:grid-cols-2">
+      <Shown name="Wordmark">
+        <Wordmark />
+      </Shown>
+      <Shown name="Marks">
+        {DECISIONS.map((decision) => (
+          <DecisionMark key={decision} decision={decision} />
+        ))}
+        <Mark tone="alert" word="alert" />
+        {STATES.map((state) => (
+          <StateMark key={state} state={state} />
+        ))}
+        {(['calm', 'permit', 'hold', 'deny', 'alert'] as const).map((tone) => (
+          <Badge key={tone} tone={tone}>
+            {tone}
+          </Badge>
+        ))}
+      </Shown>
+      <Shown name="Buttons">
+        {(['plain', 'primary', 'quiet', 'stop'] as const).map((kind) => (
+          <Button key={kind} kind={kind}>
+            {kind}
+          </Button>
+        ))}
+        <Button disabled>disabled</Button>
+        <Button busy>busy</Button>
+        <Key>⌘K</Key>
+      </Shown>
+      <Shown name="Fields">
+        <Field label="Label" hint="What to know about it." placeholder="Placeholder" />
+        <CodeField value="123456" onChange={() => undefined} />
+      </Shown>
+      <Shown name="Text from elsewhere">
+        <Text value={HOSTILE} />
+        <LongText value={HOSTILE.repeat(20)} />
+      </Shown>
+      <Shown name="JSON">
+        <Json value={{ path: HOSTILE, nested: { list: [1, 2, null] } }} what="value" />
+      </Shown>
+      <Shown name="Fact sheet">
+        <Facts>
+          <Fact name="Agent">triage</Fact>
+          <Fact name="Id">
+            <Id value="rcp_0123456789abcdefghijklmnop" />
+          </Fact>
+          <Fact name="Absent">{null}</Fact>
+          <Fact name="Since">
+            <Ago time={Date.now() - 90_000} />
+          </Fact>
+        </Facts>
+      </Shown>
+      <Shown name="Stages">
+        <StagePlot
+          stages={[
+            { stage: 'check identity', verdict: 'pass', us: 210 },
+            { stage: 'decide', verdict: 'pass', us: 12 },
+            { stage: 'record intent', verdict: 'pass', us: 480 },
+            { stage: 'forward', verdict: 'pass', us: 3_100 },
+          ]}
+        />
+      </Shown>
+      <Shown name="Refused stage">
+        <StagePlot
+          stages={[
+            { stage: 'check identity', verdict: 'pass', us: 210 },
+            { stage: 'decide', verdict: 'refuse', us: 12 },
+          ]}
+        />
+      </Shown>
+      <Shown name="Command">
+        <Command line="sallyport why rcp_0123456789abcdefghijklmnop" />
+      </Shown>
+      <Shown name="Refusal in a form">
+        <Refused error={REFUSAL} />
+      </Shown>
+      <Shown name="Loading">
+        <Skeleton />
+      </Shown>
+      <Shown name="Empty">
+        <Empty title="No agent has asked for anything yet" command="sallyport demo">
+          Every call appears here.
+        </Empty>
+      </Shown>
+      <Shown name="Error">
+        <Failed error={AWAY} retry={() => undefined} />
+      </Shown>
+    </main>
+  );
+}
+
+function Shown({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <section>
+      <h2 className="mb-2 font-semibold text-faint text-small">{name}</h2>
+      <Card className="flex flex-wrap items-center gap-3 p-4 *:min-w-0 *:max-w-full">{children}</Card>
+    </section>
+  );
+}

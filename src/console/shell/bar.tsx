@@ -1,0 +1,111 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Activity, Bot, Gauge, OctagonX, Search } from 'lucide-react';
+import { plural } from '../data/format.ts';
+import { statusQuery } from '../data/queries.ts';
+import { Button, Key } from '../parts/button.tsx';
+import { classes } from '../parts/classes.ts';
+import { Mark } from '../parts/marks.tsx';
+import { Wordmark } from '../parts/wordmark.tsx';
+import { PersonMenu } from './person-menu.tsx';
+
+const PAGES = [
+  { to: '/live', label: 'Live', Icon: Activity },
+  { to: '/agents', label: 'Agents', Icon: Bot },
+  { to: '/status', label: 'Status', Icon: Gauge },
+] as const;
+
+type Props = { onStop: () => void; onPalette: () => void };
+
+/** On every page: where one is, whether it enforces, what waits, what is wrong, and how to stop it. */
+export function Bar({ onStop, onPalette }: Props) {
+  return (
+    <header className="z-10 flex h-12 shrink-0 items-center gap-2 border-line border-b bg-surface px-3 sm:gap-4 sm:px-4">
+      <Link to="/live" aria-label="Sallyport, Live" className="rounded-small">
+        <span className="hidden lg:inline">
+          <Wordmark />
+        </span>
+        <span className="lg:hidden">
+          <Wordmark word={false} />
+        </span>
+      </Link>
+      <nav aria-label="Pages" className="hidden items-center gap-0.5 sm:flex">
+        {PAGES.map(({ to, label }) => (
+          <Link
+            key={to}
+            to={to}
+            className="rounded-medium px-2.5 py-1.5 font-medium text-soft hover:bg-hover hover:text-ink"
+            activeProps={{ className: 'bg-hover text-ink!', 'aria-current': 'page' }}
+          >
+            {label}
+          </Link>
+        ))}
+      </nav>
+      <Answers />
+      <div className="ml-auto flex items-center gap-1 sm:gap-2">
+        <Button kind="quiet" onClick={onPalette} aria-label="Search and commands" className="px-2">
+          <Search className="size-4" aria-hidden="true" />
+          <Key>⌘K</Key>
+        </Button>
+        <PersonMenu />
+        <Button kind="stop" onClick={onStop}>
+          <OctagonX className="size-4" aria-hidden="true" />
+          Stop…
+        </Button>
+      </div>
+    </header>
+  );
+}
+
+/** The three answers, without a click. Not known is said as such: never green without evidence. */
+function Answers() {
+  const { data, isError } = useQuery(statusQuery);
+  if (isError) {
+    return <Mark tone="alert" word="Gateway does not answer" />;
+  }
+  if (data === undefined) return <span className="text-faint">…</span>;
+  const { mode, waiting, wrong, stops } = data;
+  return (
+    <Link
+      to="/status"
+      aria-label="Status"
+      className="flex min-w-0 items-center gap-x-4 overflow-hidden rounded-small py-1 hover:opacity-80"
+    >
+      {mode === 'enforcing' ? <Mark tone="permit" word="Enforcing" /> : <Mark tone="hold" word="Observing" />}
+      {wrong.length > 0 && <Mark tone="alert" word={`${wrong.length} wrong`} />}
+      {waiting.length > 0 && (
+        <Mark
+          tone="hold"
+          word={`${waiting.length} ${waiting.length === 1 ? 'waits' : 'wait'}`}
+          className="max-[480px]:hidden"
+        />
+      )}
+      {stops > 0 && <Mark tone="deny" word={plural(stops, 'stop')} className="max-md:hidden" />}
+      {wrong.length + waiting.length === 0 && (
+        <span className="truncate text-faint max-md:hidden">Nothing waits, nothing is wrong</span>
+      )}
+    </Link>
+  );
+}
+
+/** On a phone the pages are under the thumb. */
+export function Tabs() {
+  return (
+    <nav
+      aria-label="Pages"
+      className="flex shrink-0 border-line border-t bg-surface pb-[env(safe-area-inset-bottom)] sm:hidden"
+    >
+      {PAGES.map(({ to, label, Icon }) => (
+        <Link
+          key={to}
+          to={to}
+          className="flex grow flex-col items-center gap-0.5 py-2 text-micro text-soft"
+          activeProps={{ className: classes('text-accent!', 'font-semibold'), 'aria-current': 'page' }}
+        >
+          <Icon className="size-5" aria-hidden="true" />
+          {label}
+        </Link>
+      ))}
+    </nav>
+  );
+}
