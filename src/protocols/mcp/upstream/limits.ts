@@ -23,8 +23,8 @@ export const PROBE_MS_MAX = 3_000;
 export const LINGER_MS_MAX = 250;
 /** A notification that was sent is taken, or not, within this time. */
 export const NOTIFY_MS_MAX = 10_000;
-/** A stdio line that is too long is read over, up to this many times `answer_bytes_max`; beyond, the child is ended. */
-export const OVERLONG_FACTOR_MAX = 32;
+/** A stdio line over `answer_bytes_max` is read over, which costs time and no memory; beyond this the child is ended. */
+export const OVERLONG_BYTES_MAX = 256 * 1024 * 1024;
 /** Waiting before the next attempt after a failure: doubled each time, from the first to the last. */
 export const BACKOFF_MS_MIN = 250;
 export const BACKOFF_MS_MAX = 30_000;

@@ -3,7 +3,7 @@ import { type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Child, ChildEnd, Egress, Program } from '../../../enforcement/index.ts';
 import type { ExchangeIo, UpstreamNotification, UpstreamReply, UpstreamRequest } from '../upstream.ts';
 import { Exchange, type Respond } from './exchange.ts';
-import { OVERLONG_FACTOR_MAX } from './limits.ts';
+import { OVERLONG_BYTES_MAX } from './limits.ts';
 import { LineReader } from './lines.ts';
 import { type Agreed, type Heard, isListChange, type Link, type LinkContext, Listeners } from './link.ts';
 import { INVALID_REQUEST, type Incoming, readMessage, writeAnswer } from './messages.ts';
@@ -35,11 +35,14 @@ export class StdioLink implements Link {
     this.#rate = new Rate(context.clock, context.limits.frames_per_second_max);
     const { answer_bytes_max } = context.limits;
     const reader = new LineReader(
-      { line_bytes_max: answer_bytes_max, skip_bytes_max: answer_bytes_max * OVERLONG_FACTOR_MAX },
+      { line_bytes_max: answer_bytes_max, skip_bytes_max: answer_bytes_max + OVERLONG_BYTES_MAX },
       {
         line: (line) => this.#line(line),
         overlong: (ends) => this.#overlong(ends),
-        endless: () => this.close('it wrote a line without end'),
+        endless: () => {
+          this.#failAll(this.#tooLarge());
+          this.close('it wrote a line without end');
+        },
       },
     );
     this.#child = egress.launch({
@@ -203,23 +206,27 @@ export class StdioLink implements Link {
   }
 
   #overlong(ends: Buffer): void {
-    const refusal = refuse('answer_too_large', `a message over ${this.#context.limits.answer_bytes_max} bytes`);
     const ids = [...ends.toString('latin1').matchAll(OWN_ID)].map((match) => Number(match[1]));
     const named = ids.map((id) => this.#pending.get(id)).find((exchange) => exchange !== undefined);
     const owner = named ?? this.#only();
-    if (owner !== undefined) {
-      owner.fail(refusal);
-      return;
-    }
+    if (owner !== undefined) owner.fail(this.#tooLarge());
     // Whose it was cannot be told; waiting would keep each of them until its time is up.
-    for (const exchange of [...this.#pending.values()]) if (!exchange.lasting) exchange.fail(refusal);
+    else this.#failAll(this.#tooLarge());
+  }
+
+  #tooLarge(): Refusal {
+    return refuse('answer_too_large', `a message over ${this.#context.limits.answer_bytes_max} bytes`);
+  }
+
+  #failAll(refusal: Refusal): void {
+    for (const exchange of [...this.#pending.values()]) exchange.fail(refusal);
   }
 
   #ended(why: string, started: boolean): void {
     if (this.#closed !== undefined) return;
     this.#closed = why;
     const code = started ? 'upstream_failed' : 'upstream_unavailable';
-    for (const exchange of [...this.#pending.values()]) exchange.fail(refuse(code, why));
+    this.#failAll(refuse(code, why));
     this.#asked.clear();
     this.#closing.call(why);
   }
