@@ -9,6 +9,7 @@ import type {
   LedgerOptions,
   LedgerStatus,
   OutcomeDraft,
+  Reader,
   RefusalDraft,
   Story,
 } from './contract.ts';
@@ -74,7 +75,7 @@ class GroupedLedger implements Ledger {
     this.#drafter = new Drafter({ clock, random, seal, build, config_digest });
     this.#space = new Space(options.files, options.reserve_bytes);
     const record = (draft: ControlDraft) => this.control(undefined, draft);
-    this.#reader = new LogReader({ db, seal, now: () => clock.monotonic(), record });
+    this.#reader = new LogReader({ db, seal, record });
     this.#commits = new GroupCommit({
       db,
       claimProofs,
@@ -224,11 +225,11 @@ class GroupedLedger implements Ledger {
     return this.#reader.story(receipt, options.reader);
   }
 
-  feed(after: number, limit: number, options: { reader?: string } = {}): Promise<FeedPage> {
+  feed(after: number, limit: number, options: { reader?: Reader } = {}): Promise<FeedPage> {
     return this.#reader.feed(after, limit, options.reader);
   }
 
-  latest(before: number, limit: number, options: { reader?: string } = {}): Promise<FeedPage> {
+  latest(before: number, limit: number, options: { reader?: Reader } = {}): Promise<FeedPage> {
     return this.#reader.latest(before, limit, options.reader);
   }
 

@@ -1,6 +1,6 @@
 import type { Receipt } from '../../core/receipt.ts';
 import type { Database } from '../../storage/index.ts';
-import type { ControlDraft, FeedPage, LoggedReceipt, Payload, Story } from './contract.ts';
+import type { ControlDraft, FeedPage, LoggedReceipt, Payload, Reader, Story } from './contract.ts';
 import type { Seal } from './seal.ts';
 import {
   entriesBefore,
@@ -16,17 +16,12 @@ import {
 export type ReaderParts = {
   db: Database;
   seal: Seal;
-  now: () => number;
   record: (draft: ControlDraft) => Promise<string>;
 };
-
-/** One receipt covers what a reader follows live for so long, or following would make most of what is followed. */
-const FOLLOWING_MS = 60_000;
 
 /** Reads the log. Whoever wants payloads says who it is, and a receipt stands before anything is opened. */
 export class LogReader {
   readonly #parts: ReaderParts;
-  readonly #following = new Map<string, { until: number; receipt: string }>();
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
@@ -50,34 +45,23 @@ export class LogReader {
     };
   }
 
-  async feed(after: number, limit: number, reader: string | undefined): Promise<FeedPage> {
+  async feed(after: number, limit: number, reader: Reader | undefined): Promise<FeedPage> {
     const rows = await entriesFrom(this.#parts.db, after + 1, limit);
-    const read_under = await this.#follows(reader, rows);
+    const read_under = await this.#reads(reader, rows, subjectOf(rows));
     return { receipts: rows.map((row) => this.#logged(row, row.log_index, read_under !== null)), read_under };
   }
 
-  async latest(before: number, limit: number, reader: string | undefined): Promise<FeedPage> {
+  async latest(before: number, limit: number, reader: Reader | undefined): Promise<FeedPage> {
     const rows = await entriesBefore(this.#parts.db, Math.min(before, Number.MAX_SAFE_INTEGER), limit);
-    const subject = `log:${rows.at(-1)?.log_index ?? 0}-${rows[0]?.log_index ?? 0}`;
-    const read_under = await this.#reads(reader, rows, subject);
+    const read_under = await this.#reads(reader, rows, subjectOf(rows));
     return { receipts: rows.map((row) => this.#logged(row, row.log_index, read_under !== null)), read_under };
   }
 
-  async #reads(reader: string | undefined, rows: readonly ReceiptRow[], subject: string): Promise<string | null> {
+  /** A reading that goes on stands under the receipt it began with; otherwise each page would cause the next. */
+  async #reads(reader: Reader | undefined, rows: readonly ReceiptRow[], subject: string): Promise<string | null> {
     if (reader === undefined || !rows.some(isSealed)) return null;
+    if (typeof reader !== 'string') return reader.under;
     return this.#parts.record({ event: 'payload.read', by: reader, subject, before: null, after: null });
-  }
-
-  async #follows(reader: string | undefined, rows: readonly IndexedRow[]): Promise<string | null> {
-    if (reader === undefined || !rows.some(isSealed)) return null;
-    const known = this.#following.get(reader);
-    if (known !== undefined && this.#parts.now() < known.until) return known.receipt;
-    const until = this.#parts.now() + FOLLOWING_MS;
-    const receipt = await this.#reads(reader, rows, `log:${rows[0]!.log_index}-, for ${FOLLOWING_MS / 1000} s`);
-    if (receipt === null) return null;
-    if (this.#following.size > 1_000) this.#following.clear();
-    this.#following.set(reader, { until, receipt });
-    return receipt;
   }
 
   #logged(row: ReceiptRow, index: number | null, isOpen: boolean): LoggedReceipt {
@@ -97,6 +81,11 @@ export class LogReader {
     const span = await spanOfSeat(this.#parts.db, seat);
     return span === undefined ? null : span.first_index + seat - span.first_seat;
   }
+}
+
+function subjectOf(rows: readonly IndexedRow[]): string {
+  const ends = [rows[0]?.log_index ?? 0, rows.at(-1)?.log_index ?? 0];
+  return `log:${Math.min(...ends)}-${Math.max(...ends)}`;
 }
 
 function isSealed(row: ReceiptRow): boolean {
