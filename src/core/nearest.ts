@@ -3,7 +3,9 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   const ranked = known.map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate) }));
   ranked.sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : undefined;
+  return best !== undefined && best.distance <= Math.max(2, Math.floor(best.candidate.length / 3))
+    ? best.candidate
+    : undefined;
 }
 
 /** Levenshtein's distance, one row at a time. Names are cut: a hostile one may be a megabyte. */

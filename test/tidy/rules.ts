@@ -74,7 +74,13 @@ export const GUARDED_ALLOWED: readonly { path: RegExp; because: string }[] = [
 ];
 
 /** Files that may use the global `fetch` or `WebSocket`, which open sockets without an import. */
-export const FETCH_ALLOWED: readonly RegExp[] = [/^api\/client\//, /^api\/client\.ts$/, /^enforcement\/egress\//];
+export const FETCH_ALLOWED: readonly RegExp[] = [
+  // Plays an agent, against the gateway that it has just started.
+  /^cli\/commands\/demo\.ts$/,
+  /^api\/client\//,
+  /^api\/client\.ts$/,
+  /^enforcement\/egress\//,
+];
 
 /** Where the environment may be read. */
 export const ENVIRONMENT_ALLOWED: readonly RegExp[] = [/^config\//];

@@ -1,0 +1,35 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { main } from '../../src/cli/main.ts';
+import type { Terminal } from '../../src/cli/terminal.ts';
+
+/** Runs a command line in this process, on a terminal that keeps what is shown. */
+export async function run(
+  argv: readonly string[],
+  { columns, folder }: { columns?: number; folder?: string } = {},
+): Promise<{ code: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const terminal: Terminal = {
+    write: (text) => {
+      out += text;
+    },
+    note: (text) => {
+      err += text;
+    },
+    columns,
+    color: false,
+    interactive: false,
+    ask: async () => {
+      throw new Error('asked a question where nobody can answer');
+    },
+  };
+  const before = process.cwd();
+  process.chdir(folder ?? mkdtempSync(join(tmpdir(), 'sallyport-cli-')));
+  try {
+    return { code: await main(argv, terminal), out, err };
+  } finally {
+    process.chdir(before);
+  }
+}
