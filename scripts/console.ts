@@ -1,4 +1,4 @@
-/** Builds the console into dist/console. As a program: only when it is missing, for `npm start` in a fresh clone. */
+/** Builds the console into dist/console; with `--if-missing` only where it is not there, for `npm start` in a fresh clone. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,7 +9,8 @@ export async function buildConsole(): Promise<void> {
   await build({ configFile: join(ROOT, 'src/console/vite.config.ts'), logLevel: 'warn' });
 }
 
-if (import.meta.main && !existsSync(join(ROOT, 'dist/console/index.html'))) {
-  process.stderr.write('Building the console, once…\n');
+const built = existsSync(join(ROOT, 'dist/console/index.html'));
+if (import.meta.main && !(built && process.argv.includes('--if-missing'))) {
+  process.stderr.write('Building the console…\n');
   await buildConsole();
 }
