@@ -6,7 +6,7 @@ import { type AccessToken, audienceCovers, type TokenReader } from './access-tok
 import type { BearerReader } from './bearer.ts';
 import type { ProofReader } from './proof.ts';
 import type { AgentStanding, Standing } from './standing.ts';
-import { stopOf } from './stops.ts';
+import { standingRefusal } from './stops.ts';
 
 /** Scheme, one space, token68 (RFC 9110, section 11.4). Long enough for a token, short enough to scan. */
 const AUTHORIZATION = /^(bearer|dpop) ([A-Za-z0-9._~+/-]+=*)$/i;
@@ -83,7 +83,7 @@ function callerOf(token: AccessToken, proof: ProofClaim | Refusal, { standing }:
     run: token.run,
     proof,
   };
-  return stopOf(standing, caller) ?? caller;
+  return standingRefusal(standing, caller) ?? caller;
 }
 
 function agentOf(token: AccessToken, standing: Standing): AgentStanding | Refusal {

@@ -8,9 +8,9 @@ import { type ChangeParts, change, transact } from './change.ts';
 import type { TokenEntry, Tokens } from './contract.ts';
 import { digestOf, hashSecret } from './digest.ts';
 import type { RunKeeper } from './runs.ts';
-import { stopOf } from './stops.ts';
+import { standingRefusal } from './stops.ts';
 import {
-  findSpentToken,
+  findToken,
   insertToken,
   listTokens,
   loadTokenRun,
@@ -55,36 +55,37 @@ export function openBearers(parts: BearerParts): Tokens & BearerReader {
       run,
       proof: undefined,
     };
-    return stopOf(parts.standing, caller) ?? caller;
+    return standingRefusal(parts.standing, caller) ?? caller;
   };
   const open = (token: StoredToken): Promise<TokenRun | Refusal> => {
     const under_way = opening.get(token.id) ?? openTokenRun(token, parts).finally(() => opening.delete(token.id));
     opening.set(token.id, under_way);
     return under_way;
   };
+  const read: BearerReader['read'] = (secret) => {
+    if (!SECRET.test(secret)) return refuse('credential_malformed', 'a bearer token is sp_ and 43 characters');
+    const digest = hashSecret(secret);
+    const token = parts.standing.tokens.get(digest);
+    const now = parts.time.now();
+    if (token === undefined) return unknown(digest, () => read(secret), parts);
+    if (token.expires_at <= now) return refuse('token_expired', `token ${token.id} has expired`);
+    const known = current.get(token.id);
+    if (known !== undefined && isOpen(known, now, parts)) {
+      known.used_at = now;
+      if (now - known.saved_at > USED_MS_EXACT) keepUse(token.id, known, now, parts);
+      return callerOf(token, known.run);
+    }
+    // Who is stopped opens nothing.
+    const refusal = callerOf(token, known?.run ?? '');
+    if (isRefusal(refusal) && refusal.code !== 'run_ended') return refusal;
+    return open(token).then((run) => {
+      if (isRefusal(run)) return run;
+      current.set(token.id, run);
+      return callerOf(token, run.run);
+    });
+  };
   return {
-    read(secret) {
-      if (!SECRET.test(secret)) return refuse('credential_malformed', 'a bearer token is sp_ and 43 characters');
-      const digest = hashSecret(secret);
-      const token = parts.standing.tokens.get(digest);
-      const now = parts.time.now();
-      if (token === undefined) return spent(digest, parts);
-      if (token.expires_at <= now) return refuse('token_expired', `token ${token.id} has expired`);
-      const known = current.get(token.id);
-      if (known !== undefined && isOpen(known, now, parts)) {
-        known.used_at = now;
-        if (now - known.saved_at > USED_MS_EXACT) keepUse(token.id, known, now, parts);
-        return callerOf(token, known.run);
-      }
-      // Who is stopped opens nothing.
-      const refusal = callerOf(token, known?.run ?? '');
-      if (isRefusal(refusal) && refusal.code !== 'run_ended') return refusal;
-      return open(token).then((run) => {
-        if (isRefusal(run)) return run;
-        current.set(token.id, run);
-        return callerOf(token, run.run);
-      });
-    },
+    read,
     issue: (token, by) => issue(token, by, parts),
     revoke: (id, by) => revoke(id, by, parts),
     list: () => listTokens(parts.db),
@@ -95,11 +96,18 @@ function isOpen(known: TokenRun, now: number, { standing }: BearerParts): boolea
   return now - known.used_at <= RUN_IDLE_MS_MAX && known.expires_at > now && !standing.hasEnded(known.run);
 }
 
-async function spent(digest: string, { db }: BearerParts): Promise<Refusal> {
-  const how = await findSpentToken(db, digest);
-  if (how === 'revoked') return refuse('token_revoked', 'the bearer token was revoked');
-  if (how === 'expired') return refuse('token_expired', 'the bearer token has expired');
-  return refuse('token_unknown', 'no bearer token has this hash');
+/** Not among the live ones as this replica knows them. One that another has just issued is read now, not at the next poll. */
+async function unknown(
+  digest: string,
+  again: () => ReturnType<BearerReader['read']>,
+  parts: BearerParts,
+): Promise<Caller | Refusal> {
+  const token = await findToken(parts.db, digest);
+  if (token === undefined) return refuse('token_unknown', 'no bearer token has this hash');
+  if (token.revoked_at !== null) return refuse('token_revoked', 'the bearer token was revoked');
+  if (token.expires_at <= parts.time.now()) return refuse('token_expired', 'the bearer token has expired');
+  await parts.standing.refresh();
+  return parts.standing.tokens.has(digest) ? again() : refuse('token_revoked', 'the bearer token was just revoked');
 }
 
 /** One open run per token, on all replicas together: the token's lock makes them agree. */

@@ -15,26 +15,23 @@ const REASON_CHARS_MAX = 500;
 
 export type StopParts = ChangeParts & { clock: Clock; random: Random };
 
-/** Why this caller may not go on. The order is that of an operator's interest: the widest stop first. */
+/** The stop that names this caller or what it acts with. The order is that of an operator's interest: the widest first. */
 export function stopOf(standing: Standing, caller: Caller): Refusal | undefined {
+  if (!standing.anyStop) return undefined;
   const { principal, agent, credential, token, run } = caller;
-  if (standing.anyStop) {
-    const registered = standing.agents.get(agent.id)?.thumbprint ?? credential.thumbprint;
-    const stop =
-      standing.findStop('all', '') ??
-      standing.findStop('agent', agent.id) ??
-      standing.findStop('key', credential.thumbprint) ??
-      standing.findStop('key', registered) ??
-      standing.findStop('token', token) ??
-      standing.findStop('run', run) ??
-      (principal.type === 'Tool' ? standing.findStop('upstream', principal.id) : undefined);
-    if (stop !== undefined) return stopped(stop);
-  }
-  if (standing.hasEnded(run)) return refuse('run_ended', `run ${run} has ended`);
-  return undefined;
+  const registered = standing.agents.get(agent.id)?.thumbprint ?? credential.thumbprint;
+  const stop =
+    standing.findStop('all', '') ??
+    standing.findStop('agent', agent.id) ??
+    standing.findStop('key', credential.thumbprint) ??
+    standing.findStop('key', registered) ??
+    standing.findStop('token', token) ??
+    standing.findStop('run', run) ??
+    (principal.type === 'Tool' ? standing.findStop('upstream', principal.id) : undefined);
+  return stop === undefined ? undefined : stopped(stop);
 }
 
-/** The same for a caller who was let in before: what it stood on may be gone since. */
+/** Why this caller may not go on: a stop, or what it stood on is gone. */
 export function standingRefusal(standing: Standing, caller: Caller): Refusal | undefined {
   const stop = stopOf(standing, caller);
   if (stop !== undefined) return stop;
@@ -42,6 +39,7 @@ export function standingRefusal(standing: Standing, caller: Caller): Refusal | u
   if (isId('tok', caller.token) && !standing.holdsToken(caller.token)) {
     return refuse('token_revoked', `token ${caller.token} was revoked or has expired`);
   }
+  if (standing.hasEnded(caller.run)) return refuse('run_ended', `run ${caller.run} has ended`);
   return undefined;
 }
 

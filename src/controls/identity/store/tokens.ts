@@ -19,14 +19,16 @@ export async function loadLiveTokens(sql: Sql, now: number): Promise<StoredToken
   );
 }
 
-/** To tell a revoked or expired token from one that never was. */
-export async function findSpentToken(sql: Sql, secret: string): Promise<'revoked' | 'expired' | undefined> {
-  const rows = await sql.query<Row & { revoked_at: number | null }>(
-    'select revoked_at from identity_tokens where secret = $1',
+/** To tell a revoked or expired token from one that never was, or that another replica has just issued. */
+export async function findToken(
+  sql: Sql,
+  secret: string,
+): Promise<{ revoked_at: number | null; expires_at: number } | undefined> {
+  const rows = await sql.query<Row & { revoked_at: number | null; expires_at: number }>(
+    'select revoked_at, expires_at from identity_tokens where secret = $1',
     [secret],
   );
-  if (rows[0] === undefined) return undefined;
-  return rows[0].revoked_at === null ? 'expired' : 'revoked';
+  return rows[0];
 }
 
 export async function insertToken(tx: Transaction, token: StoredToken & { issued_at: number }): Promise<void> {
