@@ -9,7 +9,16 @@
  * disagreement switches back to it. Rejected: OPA (a second runtime to compile with), CEL (expressions without a policy
  * model), generated JavaScript source (`new Function` turns a bug in an escape into code execution).
  */
-export { loadPolicies } from './folder.ts';
+export { type CaseResult, type CaseRun, testPolicies } from './cases.ts';
+export {
+  type CheckOptions,
+  checkPolicies,
+  type FormattedFile,
+  type Formatting,
+  formatPolicies,
+  type PolicyCheck,
+} from './check.ts';
+export { type FolderRead, loadPolicies } from './folder.ts';
 export { openPolicy, type Policy, type PolicyParts } from './open.ts';
 export { policyMigrations } from './store.ts';
 export type {
@@ -26,3 +35,4 @@ export type {
   PolicyTrace,
   Proposal,
 } from './types.ts';
+export { FULFILLABLE } from './vocabulary.ts';

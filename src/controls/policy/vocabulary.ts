@@ -63,3 +63,11 @@ function record(attributes: Record<string, TypeVariant>): TypeVariant {
 export const DEFAULT_DENY = 'default-deny';
 export const ARGUMENT_CHECK = 'argument-check';
 export const RESERVED_IDS: readonly string[] = [DEFAULT_DENY, ARGUMENT_CHECK, 'list-what-you-may-use'];
+
+/**
+ * Annotations that each protocol's column of the pipeline can carry out. `id`, `reason` and `public` describe; `approve`
+ * ends in a hold; `shadow` is recorded. Masks, limits, validators and row filters join with the stages that do them.
+ */
+export const FULFILLABLE: Readonly<Record<string, readonly string[]>> = {
+  mcp: ['id', 'reason', 'public', 'approve', 'shadow'],
+};
