@@ -22,8 +22,6 @@ type Check = (args: JsonObject) => string | undefined;
  * was decided is what is sent), and unknown words and formats pass, since they are claims and not our rules.
  */
 export function openSchemas(): Schemas {
-  // A pattern is the server's and the text is the agent's: together they can make V8 backtrack for hours. With this flag
-  // it goes over to an engine that takes linear time.
   setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
   const byObject = new WeakMap<JsonObject, Check>();
   const byDigest = new Map<string, Check>();
@@ -66,7 +64,27 @@ function compile(schema: JsonObject, bytes: number): Check {
   return (args) => (validate(args) ? undefined : describe(validate));
 }
 
-const OPTIONS: Options = { strict: false, validateFormats: false, logger: false, addUsedSchema: false };
+/** What the linear engine cannot run: look-around, references to groups, and the classes of the `u` flag. */
+const BEYOND_LINEAR = /\(\?[=!]|\(\?<[=!]|\\[1-9kpPu]/;
+const EVERY_TEXT = { test: () => true };
+
+/**
+ * A pattern is the server's and the text is the agent's: together they can make V8 backtrack for hours. So patterns run
+ * without the `u` flag, where V8 goes over to its linear engine (`openSchemas` sets the flag), and what that cannot run is
+ * left to the server, like formats: policy reads types, not patterns.
+ */
+const linearPatterns = Object.assign(
+  (pattern: string) => (BEYOND_LINEAR.test(pattern) ? EVERY_TEXT : new RegExp(pattern)),
+  { code: 'new RegExp' },
+);
+
+const OPTIONS: Options = {
+  strict: false,
+  validateFormats: false,
+  logger: false,
+  addUsedSchema: false,
+  code: { regExp: linearPatterns },
+};
 
 /** What most servers of 2025 write; the specification's own default is 2020-12. */
 function isDraft7(dialect: unknown): boolean {
