@@ -33,4 +33,13 @@ export { directoryFiles, type LogFiles } from './files.ts';
 export { type LedgerKeys, ledgerVerifierKey, makeLedgerKeys, openLedgerKeys } from './keys.ts';
 export { openLedger } from './ledger.ts';
 export { migrations } from './store.ts';
+export {
+  type Problem,
+  type ProblemCode,
+  type VerifyOptions,
+  type VerifyReport,
+  verify,
+  verifyLog,
+  verifyProof,
+} from './verify.ts';
 export type { Witness, WitnessPost } from './witness.ts';

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { chmod, mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../../core/clock.ts';
@@ -43,7 +43,7 @@ export async function openLedgerKeys(folder: string, random: Random): Promise<Le
 
 /** The key that verifies the log, `NAME+HASH+KEY`: what is given to auditors. */
 export function ledgerVerifierKey(keys: LedgerKeys, origin: string): string {
-  return formatVerifierKey(origin, ED25519, createPublicKey(keys.signing));
+  return formatVerifierKey(origin, ED25519, keys.signing);
 }
 
 function signingKey(seed: Uint8Array): KeyObject {

@@ -60,11 +60,14 @@ export class Frontier {
   }
 
   root(): Hash {
+    const rest = this.#subtrees.slice(0, -1);
     const last = this.#subtrees.at(-1);
-    if (last === undefined) return EMPTY_ROOT;
-    let root = last.hash;
-    for (let at = this.#subtrees.length - 2; at >= 0; at -= 1) root = nodeHash(this.#subtrees[at]!.hash, root);
-    return root;
+    return last === undefined ? EMPTY_ROOT : rest.reduceRight((root, { hash }) => nodeHash(hash, root), last.hash);
+  }
+
+  /** Root with one more subtree at the right, smaller than any here. */
+  rootWith(smaller: Hash): Hash {
+    return this.#subtrees.reduceRight((root, { hash }) => nodeHash(hash, root), smaller);
   }
 
   copy(): Frontier {

@@ -22,7 +22,8 @@ const SIGNATURE_LINE = /^— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/;
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
 export function publicBytes(key: KeyObject): Buffer {
-  return createPublicKey(key).export({ type: 'spki', format: 'der' }).subarray(SPKI_PREFIX.length);
+  const open = key.type === 'private' ? createPublicKey(key) : key;
+  return open.export({ type: 'spki', format: 'der' }).subarray(SPKI_PREFIX.length);
 }
 
 export function noteKeyId(name: string, type: number, publicKey: Uint8Array): string {

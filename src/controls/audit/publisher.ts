@@ -2,14 +2,11 @@ import type { Clock } from '../../core/clock.ts';
 import { parseCheckpoint, signCheckpoint } from './checkpoint.ts';
 import type { Full, FullBundle, FullTile, Publication } from './edge.ts';
 import type { LogFiles } from './files.ts';
-import type { LedgerKeys } from './keys.ts';
+import { type LedgerKeys, ledgerVerifierKey } from './keys.ts';
 import type { Hash } from './merkle.ts';
+import { CHECKPOINT, HIGH_WATER, VERIFIER_KEY } from './published-names.ts';
 import { bundlePath, encodeBundle, encodeHashes, hashesOn, hashTilePath, partialsPath, TILE_WIDTH } from './tiles.ts';
 import type { Cosigner } from './witness.ts';
-
-export const CHECKPOINT = 'checkpoint';
-/** The last checkpoint published, kept where the database is not: what a database must extend at start. */
-export const HIGH_WATER = 'high-water';
 
 export type PublisherParts = {
   clock: Clock;
@@ -34,6 +31,7 @@ export class Publisher {
   readonly #tiles: FullTile[] = [];
   readonly #bundles: FullBundle[] = [];
   #newest: Published | undefined;
+  #hasKey = false;
 
   constructor(parts: PublisherParts, newest: Published | undefined) {
     this.#parts = parts;
@@ -107,8 +105,16 @@ export class Publisher {
   async #release(signed: { text: string; size: number; root: Hash }, witnesses: readonly string[]): Promise<void> {
     const bytes = Buffer.from(signed.text);
     await this.#parts.highWater.write(HIGH_WATER, bytes, { durable: true });
+    await this.#publishKey();
     await this.#parts.files.write(CHECKPOINT, bytes, { durable: true });
     this.#newest = { ...signed, at: this.#parts.clock.now(), witnesses };
+  }
+
+  async #publishKey(): Promise<void> {
+    if (this.#hasKey) return;
+    const text = `${ledgerVerifierKey(this.#parts.keys, this.#parts.origin)}\n`;
+    await this.#parts.files.write(VERIFIER_KEY, Buffer.from(text), { durable: false });
+    this.#hasKey = true;
   }
 }
 

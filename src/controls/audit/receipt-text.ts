@@ -71,8 +71,8 @@ function intentOf(receipt: Of<'intent'>, place: Place): object {
     replica: place.replica,
     request: request(receipt.request),
     run: receipt.run,
-    state_version: receipt.state_version,
-    time: receipt.time,
+    state_version: whole(receipt.state_version),
+    time: whole(receipt.time),
     trace: receipt.trace,
     upstream: receipt.upstream,
     version: receipt.version,
@@ -105,8 +105,8 @@ function refusalOf(receipt: Of<'refusal' | 'hold'>, place: Place): object {
     replica: place.replica,
     request: receipt.request && request(receipt.request),
     run: receipt.run,
-    state_version: receipt.state_version,
-    time: receipt.time,
+    state_version: receipt.state_version === undefined ? undefined : whole(receipt.state_version),
+    time: whole(receipt.time),
     trace: receipt.trace,
     upstream: receipt.upstream,
     version: receipt.version,
@@ -118,24 +118,24 @@ function outcomeOf(receipt: Of<'outcome'>, place: Place): object {
     build: receipt.build,
     checks: checks(receipt.checks),
     config_digest: receipt.config_digest,
-    duration_us: receipt.duration_us,
+    duration_us: whole(receipt.duration_us),
     epoch: place.epoch,
-    frames: receipt.frames,
+    frames: whole(receipt.frames),
     id: receipt.id,
     intent: receipt.intent,
     kind: receipt.kind,
     labels: { after: label(receipt.labels.after) },
-    listed: receipt.listed && { count: receipt.listed.count, digest: receipt.listed.digest },
+    listed: receipt.listed && { count: whole(receipt.listed.count), digest: receipt.listed.digest },
     n: place.n,
     outcome: receipt.outcome,
     payload: receipt.payload,
     prev: place.prev,
-    received_bytes: receipt.received_bytes,
+    received_bytes: whole(receipt.received_bytes),
     released: receipt.released,
-    released_bytes: receipt.released_bytes,
+    released_bytes: whole(receipt.released_bytes),
     replica: place.replica,
     stop_cause: receipt.stop_cause,
-    time: receipt.time,
+    time: whole(receipt.time),
     version: receipt.version,
   };
 }
@@ -156,7 +156,7 @@ function controlOf(receipt: Of<'control'>, place: Place): object {
     prev: place.prev,
     replica: place.replica,
     subject: receipt.subject,
-    time: receipt.time,
+    time: whole(receipt.time),
     version: receipt.version,
   };
 }
@@ -166,7 +166,7 @@ function floodOf(receipt: Of<'flood'>, place: Place): object {
     build: receipt.build,
     code: receipt.code,
     config_digest: receipt.config_digest,
-    count: receipt.count,
+    count: whole(receipt.count),
     epoch: place.epoch,
     id: receipt.id,
     kind: receipt.kind,
@@ -174,9 +174,9 @@ function floodOf(receipt: Of<'flood'>, place: Place): object {
     payload: receipt.payload,
     prev: place.prev,
     replica: place.replica,
-    second: receipt.second,
+    second: whole(receipt.second),
     source_digest: receipt.source_digest,
-    time: receipt.time,
+    time: whole(receipt.time),
     version: receipt.version,
   };
 }
@@ -185,17 +185,22 @@ function gapOf(receipt: Of<'gap'>, place: Place): object {
   return {
     build: receipt.build,
     config_digest: receipt.config_digest,
-    count: receipt.count,
+    count: whole(receipt.count),
     epoch: place.epoch,
     id: receipt.id,
     kind: receipt.kind,
     n: place.n,
     prev: place.prev,
     replica: place.replica,
-    since: receipt.since,
-    time: receipt.time,
+    since: whole(receipt.since),
+    time: whole(receipt.time),
     version: receipt.version,
   };
+}
+
+/** Receipts count in whole units: a clock or a caller that has fractions of them is rounded. */
+function whole(value: number): number {
+  return Number.isSafeInteger(value) && value >= 0 ? value : Math.max(0, Math.round(value));
 }
 
 /** More than an entry can hold of one list is stated as a count and a digest. */
@@ -226,7 +231,7 @@ function agent({ id, owner, version }: ExchangeFacts['agent']): object {
 }
 
 function checks(list: ExchangeFacts['checks']): object[] {
-  return list.map(({ stage, us, verdict }) => ({ stage, us, verdict }));
+  return list.map(({ stage, us, verdict }) => ({ stage, us: whole(us), verdict }));
 }
 
 function credential({ kind, thumbprint }: ExchangeFacts['credential']): object {
@@ -248,5 +253,5 @@ function policy({ errors, ids, obligations, set, shadow }: ExchangeFacts['policy
 }
 
 function request({ bytes, received, sent }: ExchangeFacts['request']): object {
-  return { bytes, received, sent };
+  return { bytes: whole(bytes), received, sent };
 }

@@ -3,7 +3,8 @@ import { isSignedBy, logVerifier, parseCheckpoint, type ReadCheckpoint } from '.
 import { Edge, partial } from './edge.ts';
 import type { LogFiles } from './files.ts';
 import { type LedgerKeys, ledgerVerifierKey } from './keys.ts';
-import { CHECKPOINT, HIGH_WATER, type Publisher } from './publisher.ts';
+import { CHECKPOINT, HIGH_WATER } from './published-names.ts';
+import type { Publisher } from './publisher.ts';
 import { followTo, LogForked } from './sequencer.ts';
 import type { HeadRow } from './store.ts';
 import { bundlePath, decodeBundle, decodeHashes, hashesOn, hashTilePath, levelsOf, TILE_WIDTH } from './tiles.ts';

@@ -1,0 +1,6 @@
+/** Files beside the tiles. */
+export const CHECKPOINT = 'checkpoint';
+/** The last checkpoint published, kept where the database is not: what a database must extend at start. */
+export const HIGH_WATER = 'high-water';
+/** The log's verifier key, for convenience: whoever gives it could give another. */
+export const VERIFIER_KEY = 'verifier-key';

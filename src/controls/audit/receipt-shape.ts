@@ -1,0 +1,158 @@
+/**
+ * The receipts' closed shapes, member by member in canonical order, as patterns over their text. The verifier reads a
+ * receipt's place with one of them three times as fast as by parsing it, and only what fits none is parsed: so this is a
+ * short cut, never a judgement. A test holds it against what the ledger writes.
+ */
+
+/** Where a receipt stands, and what an outcome is the outcome of. */
+export type Placement = {
+  id: string;
+  kind: string;
+  epoch: number;
+  replica: string;
+  n: number;
+  prev: string | null;
+  intent: string | undefined;
+};
+
+/** Escapes as RFC 8785 writes them. */
+const inside = String.raw`[^"\\\u0000-\u001f]*(?:\\(?:["\\bfnrt]|u00[01][0-9a-f])[^"\\\u0000-\u001f]*)*`;
+const text = `"${inside}"`;
+const digest = '"[0-9a-f]{64}"';
+const count = '(?:0|[1-9][0-9]{0,15})';
+
+type Members = Readonly<Record<string, string>>;
+
+const nullable = (pattern: string): string => `(?:null|${pattern})`;
+const list = (pattern: string): string => String.raw`\[(?:${pattern}(?:,${pattern})*)?\]`;
+const object = (members: Members): string => String.raw`\{${membersOf(members).join(',')}\}`;
+
+function membersOf(members: Members): string[] {
+  return Object.entries(members).map(([name, pattern]) => `"${name}":${pattern}`);
+}
+
+/** As `object`; members that are not `always` may be left out. The first that is always there carries no comma. */
+function partialObject(members: Members, always: ReadonlySet<string>): string {
+  let isFirst = true;
+  const parts = Object.entries(members).map(([name, pattern]) => {
+    const member = `"${name}":${pattern}`;
+    if (!always.has(name)) return isFirst ? `(?:${member},)?` : `(?:,${member})?`;
+    const part = isFirst ? member : `,${member}`;
+    isFirst = false;
+    return part;
+  });
+  return String.raw`\{${parts.join('')}\}`;
+}
+
+const capture = {
+  epoch: `(?<epoch>${count})`,
+  id: `"(?<id>${inside})"`,
+  n: `(?<n>${count})`,
+  prev: `(?:null|"(?<prev>[0-9a-f]{64})")`,
+  replica: `"(?<replica>${inside})"`,
+};
+const kind = (name: string): string => `"(?<kind>${name})"`;
+
+const access = object({ action: text, resource_digest: digest, resource_type: text });
+const check = object({ stage: text, us: count, verdict: text });
+const label = object({ confidentiality: text, integrity: text });
+const agent = object({ id: text, owner: text, version: text });
+const credential = object({ kind: text, thumbprint: text });
+const policy = object({ errors: list(text), ids: list(text), obligations: list(text), set: text, shadow: list(text) });
+const request = object({ bytes: count, received: text, sent: nullable(text) });
+const head = { time: count, version: '1' };
+
+const exchange = (kinds: string, code: Members): Members => ({
+  accesses: list(access),
+  agent,
+  build: text,
+  checks: list(check),
+  ...code,
+  config_digest: text,
+  continues: nullable(text),
+  credential,
+  epoch: capture.epoch,
+  id: capture.id,
+  job: text,
+  kind: kind(kinds),
+  labels: object({ before: label }),
+  n: capture.n,
+  operation: text,
+  parent: nullable(text),
+  payload: nullable(digest),
+  policy,
+  prev: capture.prev,
+  protocol: text,
+  replica: capture.replica,
+  request,
+  run: text,
+  state_version: count,
+  time: count,
+  trace: nullable(text),
+  upstream: nullable(text),
+  version: '1',
+});
+
+const ALWAYS = 'build checks code config_digest epoch id kind n payload prev replica time version'.split(' ');
+
+const outcome = object({
+  build: text,
+  checks: list(check),
+  config_digest: text,
+  duration_us: count,
+  epoch: capture.epoch,
+  frames: count,
+  id: capture.id,
+  intent: `"(?<intent>${inside})"`,
+  kind: kind('outcome'),
+  labels: object({ after: label }),
+  listed: nullable(object({ count, digest: text })),
+  n: capture.n,
+  outcome: text,
+  payload: nullable(digest),
+  prev: capture.prev,
+  received_bytes: count,
+  released: nullable(text),
+  released_bytes: count,
+  replica: capture.replica,
+  stop_cause: nullable(text),
+  ...head,
+});
+
+const control = object({
+  after: nullable(text),
+  before: nullable(text),
+  build: text,
+  by: text,
+  config_digest: text,
+  epoch: capture.epoch,
+  event: text,
+  id: capture.id,
+  kind: kind('control'),
+  n: capture.n,
+  payload: nullable(digest),
+  prev: capture.prev,
+  replica: capture.replica,
+  subject: nullable(text),
+  ...head,
+});
+
+const SHAPES = [
+  object(exchange('intent', {})),
+  outcome,
+  partialObject(exchange('refusal|hold', { code: text }), new Set(ALWAYS)),
+  control,
+].map((pattern) => new RegExp(`^${pattern}$`));
+
+/** Undefined where the text has none of the common shapes: parse it then. */
+export function placementOf(entry: string): Placement | undefined {
+  for (const shape of SHAPES) {
+    const found = shape.exec(entry)?.groups;
+    if (found === undefined) continue;
+    const { id = '', kind = '', epoch, n, prev = null, replica = '', intent } = found;
+    // Names with escapes have more than one form in text; parsing gives the one.
+    if (`${id}${replica}${intent}`.includes('\\')) return undefined;
+    return { id, kind, epoch: Number(epoch), replica, n: Number(n), prev, intent };
+  }
+  return undefined;
+}
