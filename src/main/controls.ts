@@ -1,0 +1,120 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/index.ts';
+import {
+  migrations as auditMigrations,
+  directoryFiles,
+  type Ledger,
+  openLedger,
+  openLedgerKeys,
+  type WitnessPost,
+} from '../controls/audit/index.ts';
+import { type Identity, identityMigrations, openIdentity } from '../controls/identity/index.ts';
+import { openPolicy, type Policy, policyMigrations } from '../controls/policy/index.ts';
+import type { Clock, Random } from '../core/clock.ts';
+import { newId } from '../core/ids.ts';
+import { type Database, migrate, openDatabase, openStateWatch, type StateWatch } from '../storage/index.ts';
+import type { Keys } from './keys.ts';
+
+export type Surroundings = {
+  keys: Keys;
+  clock: Clock;
+  random: Random;
+  build: string;
+  report(problem: string, error: unknown): void;
+};
+
+/** What decides, remembers and recognises; nothing here listens or connects, but for the database. */
+export type Controls = {
+  db: Database;
+  state: StateWatch;
+  ledger: Ledger;
+  identity: Identity;
+  policy: Policy;
+  replica: string;
+};
+
+/** Opened from the bottom up, closed by `stack` from the top down. */
+export async function openControls(
+  config: () => Config,
+  surroundings: Surroundings & { witness: WitnessPost },
+  stack: AsyncDisposableStack,
+): Promise<Controls> {
+  const { clock, random } = surroundings;
+  const { data, storage, listen } = config();
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const db = await openDatabase({ url: storage.url.reveal(), clock });
+  stack.defer(() => db.close());
+  await migrate(db, [...identityMigrations, ...auditMigrations, ...policyMigrations]);
+  const state = openStateWatch({ db, clock });
+  stack.defer(() => state.stop());
+  const replica = replicaOf(data, random);
+  // The ledger claims identity's proofs, identity's changes are in the ledger: one of them has to be named first.
+  const late: { identity?: Identity } = {};
+  const ledger = await openLog({ config, db, state, replica, late, surroundings });
+  stack.defer(() => ledger.close());
+  const identity = await openIdentity({
+    db,
+    clock,
+    random,
+    state,
+    issuer: listen.public_url,
+    keys: surroundings.keys,
+    record: (tx, change) => ledger.control(tx, change),
+    refused: (code, address) => ledger.flood({ code, source: address }),
+    report: surroundings.report,
+  });
+  late.identity = identity;
+  stack.defer(() => identity.close());
+  const policy = await openPolicy({
+    db,
+    clock,
+    state,
+    folder: config().policy.folder,
+    activation: config().policy.activation,
+    record: (tx, change) => ledger.control(tx, change),
+    report: surroundings.report,
+  });
+  stack.defer(() => policy.close());
+  return { db, state, ledger, identity, policy, replica };
+}
+
+type LogParts = {
+  config: () => Config;
+  db: Database;
+  state: StateWatch;
+  replica: string;
+  late: { identity?: Identity };
+  surroundings: Surroundings & { witness: WitnessPost };
+};
+
+async function openLog({ config, db, state, replica, late, surroundings }: LogParts): Promise<Ledger> {
+  const { clock, random, build, report, witness } = surroundings;
+  const { audit, data } = config();
+  return openLedger({
+    db,
+    clock,
+    random,
+    replica,
+    build,
+    config_digest: () => config().digest,
+    origin: audit.origin,
+    keys: await openLedgerKeys(join(data, 'keys'), random),
+    files: directoryFiles(audit.folder),
+    ...(audit.high_water === undefined ? {} : { high_water: directoryFiles(audit.high_water) }),
+    claimProofs: (tx, claims) => {
+      if (!late.identity) throw new Error('an intent before identity was open');
+      return late.identity.claimProofs(tx, claims);
+    },
+    stateVersion: (tx) => state.confirm(tx),
+    witnesses: { known: audit.witnesses, required: audit.witnesses_required, post: witness },
+    report,
+  });
+}
+
+/** This process's name in the log, kept over restarts with its data folder; every start is a new epoch of it. */
+function replicaOf(data: string, random: Random): string {
+  const path = join(data, 'replica');
+  if (!existsSync(path)) writeFileSync(path, newId('rep', random), { mode: 0o600, flag: 'wx' });
+  return readFileSync(path, 'utf8').trim();
+}

@@ -1,0 +1,208 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type Client, createClient } from '../../src/api/client/index.ts';
+import { socketTransport } from '../../src/api/client/socket.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import type { Table } from '../../src/enforcement/index.ts';
+import { type Running, startGateway } from '../../src/main.ts';
+import { AgentClient, type AgentKey } from './agent-client.ts';
+
+/** The starter of tests: one honest agent, one server whose journal says what really happened. */
+const POLICIES = `
+@id("writes-ok")
+@reason("Triage may append lines that begin with ok.")
+@public("Lines may begin with ok.")
+permit (principal == Agent::"triage", action == Action::"tool.call", resource == Tool::"journal/append")
+when { context.args.line like "ok*" };
+
+@id("reads-reports")
+@reason("Triage may read below reports/.")
+@public("Paths below reports/ may be read.")
+permit (principal == Agent::"triage", action == Action::"tool.call", resource == Tool::"journal/read_text")
+when { context.args.path like "reports/*" };
+
+@id("asks-before-holding")
+@reason("A person wants to see lines that say hold.")
+@approve("team-ops")
+forbid (principal, action == Action::"tool.call", resource == Tool::"journal/append")
+when { context.args.line like "ok hold*" };
+`;
+
+export type WorldOptions = {
+  /** Replaces the policies above. */
+  policies?: string;
+  /** Further entries of `upstreams:`, as YAML at two spaces. */
+  upstreams?: string;
+  /** Further top-level YAML. */
+  extra?: string;
+  storage?: string;
+  table?: (table: Table) => Table;
+  /** Goes on with the folder of an earlier world. */
+  folder?: string;
+};
+
+export type Called = { status: number; headers: Headers; body: Answer; text: string };
+type Answer = {
+  result?: { content?: { text?: string }[]; isError?: boolean; _meta?: Record<string, unknown> } & Record<
+    string,
+    unknown
+  >;
+  error?: { code: number; message: string; data?: Record<string, unknown> };
+};
+
+export type World = {
+  folder: string;
+  running: Running;
+  /** The local operator, over the control socket. */
+  local: Client;
+  triage: AgentClient;
+  /** The public keys' private halves, by agent. */
+  register(agent: string, jobs?: readonly string[]): Promise<AgentClient>;
+  /** Lines that the upstream has synced. */
+  journal(): string[];
+  call(agent: AgentClient, tool: string, args: object, options?: CallOptions): Promise<Called>;
+  send(message: unknown, headers: Record<string, string>, path?: string): Promise<Called>;
+  stop(options?: { keep?: boolean }): Promise<void>;
+};
+
+export type CallOptions = { server?: string; headers?: Record<string, string> };
+
+const META = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': {},
+  'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+};
+
+/** A request as a 2026-07-28 client writes it, with the headers that must agree with it. */
+export function modern(method: string, params: Record<string, unknown> = {}, id = 1) {
+  const name = params['name'] ?? params['uri'];
+  return {
+    message: { jsonrpc: '2.0', id, method, params: { ...params, _meta: META } },
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+      ...(typeof name === 'string' ? { 'mcp-name': name } : {}),
+    },
+  };
+}
+
+/** The real gateway in this process, over the real journal server in another. */
+export async function openWorld(options: WorldOptions = {}): Promise<World> {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'sallyport-world-'));
+  const upstream = await startJournal(join(folder, 'journal.txt'));
+  const running = await start(folder, upstream.url, options);
+  const local = createClient(socketTransport(running.socket_path as string), 'test');
+  const keys = join(folder, 'test-keys');
+  mkdirSync(keys, { recursive: true });
+
+  async function register(agent: string, jobs: readonly string[] = ['support']): Promise<AgentClient> {
+    const path = join(keys, `${agent}.json`);
+    const added = await local.call('agents.add', { body: { id: agent, owner: 'platform', jobs: [...jobs] } });
+    if (added.kind === 'ok') writeFileSync(path, JSON.stringify(added.value.private_key));
+    else if (added.problem.code !== 'already_exists') throw new Error(JSON.stringify(added));
+    const key = JSON.parse(readFileSync(path, 'utf8')) as AgentKey;
+    return AgentClient.open({ issuer: running.agents_url, agent, key, job: jobs[0] as string });
+  }
+
+  async function send(message: unknown, headers: Record<string, string>, path = '/mcp/journal'): Promise<Called> {
+    const body = typeof message === 'string' ? message : JSON.stringify(message);
+    const response = await fetch(`${running.agents_url}${path}`, { method: 'POST', headers, body });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: read(text), text };
+  }
+
+  return {
+    folder,
+    running,
+    local,
+    register,
+    send,
+    triage: await register('triage'),
+    journal: () => linesOf(join(folder, 'journal.txt')),
+    call(agent, tool, args, { server = 'journal', headers = {} } = {}) {
+      const { message, headers: named } = modern('tools/call', { name: tool, arguments: args });
+      const path = `/mcp/${server}`;
+      const proof = agent.headers('POST', `${running.agents_url}${path}`);
+      return send(message, { ...named, ...proof, ...headers }, path);
+    },
+    async stop({ keep = false } = {}) {
+      await running.stop();
+      upstream.child.kill();
+      if (!keep) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function start(folder: string, url: string, options: WorldOptions): Promise<Running> {
+  const file = join(folder, 'sallyport.yaml');
+  mkdirSync(join(folder, 'policies'), { recursive: true });
+  writeFileSync(join(folder, 'policies', 'test.cedar'), options.policies ?? POLICIES);
+  writeFileSync(file, configText(url, await freePort(), await freePort(), options));
+  const loaded = loadConfig(file);
+  if (loaded.kind === 'invalid') throw new Error(JSON.stringify(loaded.problems, null, 2));
+  const problems: string[] = [];
+  return startGateway({
+    config: loaded.config,
+    table: options.table,
+    report: (problem, error) => problems.push(`${problem}: ${error}`),
+  });
+}
+
+/** The issuer is the address, so it must be known before it is listened on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+function configText(url: string, agents: number, people: number, options: WorldOptions): string {
+  const { upstreams = '', extra = '', storage } = options;
+  return `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}" }
+policy: { activation: file }
+${storage === undefined ? '' : `storage: { url: "${storage}" }\n`}upstreams:
+  journal: { url: "${url}", shared: true }
+${upstreams}${extra}`;
+}
+
+export async function startJournal(journal: string): Promise<{ url: string; child: ChildProcess }> {
+  const script = fileURLToPath(new URL('../fixtures/mcp/journal.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, 'http', '--journal', journal], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  const url = /https?:\/\/\S+/.exec(line)?.[0];
+  if (url === undefined) throw new Error(`the journal said: ${line}`);
+  return { url: url.replace(/["}].*$/, ''), child };
+}
+
+export function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+  } catch {
+    return [];
+  }
+}
+
+/** The last message of an answer, whether it came as JSON or as a stream of events. */
+function read(text: string): Answer {
+  const events = [...text.matchAll(/^data: ?(.*)$/gm)].map((match) => match[1] as string);
+  try {
+    return JSON.parse(events.at(-1) ?? text) as Answer;
+  } catch {
+    return {};
+  }
+}
