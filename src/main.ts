@@ -40,7 +40,7 @@ export async function startGateway(options: StartOptions): Promise<Running> {
   const surroundings = { clock: systemClock, random: systemRandom, build: buildOf(), keys, report };
   const egress = openEgress({ clock: systemClock, environment: childEnvironment() });
   stack.defer(() => egress.close());
-  const controls = await openControls(config, { ...surroundings, witness: witnessPost(egress) }, stack);
+  const controls = await openControls(config, { ...surroundings, faults, witness: witnessPost(egress) }, stack);
   await controls.state.start();
   const parts = { ...surroundings, config, controls, egress, faults };
   const agents = await openAgentsSide({ ...parts, table: options.table }, stack);

@@ -10,10 +10,12 @@ import {
   type WitnessPost,
 } from '../controls/audit/index.ts';
 import { type Identity, identityMigrations, openIdentity } from '../controls/identity/index.ts';
-import { openPolicy, type Policy, policyMigrations } from '../controls/policy/index.ts';
+import { type Disagreement, openPolicy, type Policy, policyMigrations } from '../controls/policy/index.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
+import { migrations as mcpMigrations } from '../protocols/mcp/index.ts';
 import { type Database, migrate, openDatabase, openStateWatch, type StateWatch } from '../storage/index.ts';
+import type { Faults } from './faults.ts';
 import type { Keys } from './keys.ts';
 
 export type Surroundings = {
@@ -23,6 +25,8 @@ export type Surroundings = {
   build: string;
   report(problem: string, error: unknown): void;
 };
+
+export type ControlParts = Surroundings & { witness: WitnessPost; faults: Faults };
 
 /** What decides, remembers and recognises; nothing here listens or connects, but for the database. */
 export type Controls = {
@@ -37,7 +41,7 @@ export type Controls = {
 /** Opened from the bottom up, closed by `stack` from the top down. */
 export async function openControls(
   config: () => Config,
-  surroundings: Surroundings & { witness: WitnessPost },
+  surroundings: ControlParts,
   stack: AsyncDisposableStack,
 ): Promise<Controls> {
   const { clock, random } = surroundings;
@@ -45,7 +49,7 @@ export async function openControls(
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const db = await openDatabase({ url: storage.url.reveal(), clock });
   stack.defer(() => db.close());
-  await migrate(db, [...identityMigrations, ...auditMigrations, ...policyMigrations]);
+  await migrate(db, [...identityMigrations, ...auditMigrations, ...policyMigrations, ...mcpMigrations]);
   const state = openStateWatch({ db, clock });
   stack.defer(() => state.stop());
   const replica = replicaOf(data, random);
@@ -71,12 +75,37 @@ export async function openControls(
     clock,
     state,
     folder: config().policy.folder,
-    activation: config().policy.activation,
+    activation: () => config().policy.activation,
+    fulfillable: FULFILLABLE,
+    watch: true,
+    onDisagreement: (disagreement) => noteDisagreement(ledger, surroundings, disagreement),
     record: (tx, change) => ledger.control(tx, change),
     report: surroundings.report,
   });
-  stack.defer(() => policy.close());
+  stack.defer(() => policy.sets.close());
   return { db, state, ledger, identity, policy, replica };
+}
+
+/** What the stages of the table can carry out; a policy that asks for more is not loaded. */
+const FULFILLABLE = { mcp: ['id', 'reason', 'public', 'shadow', 'approve'] } as const;
+
+/** The two evaluators differed. Decisions already come from cedar-wasm alone; people are told, and the log knows. */
+function noteDisagreement(ledger: Ledger, { faults, report }: ControlParts, disagreement: Disagreement): void {
+  faults.set(
+    'engine_disagreement',
+    `The compiled policies and cedar-wasm disagreed on ${disagreement.policies.join(', ')}; cedar-wasm decides alone.`,
+    'Please report it with the policy set.',
+  );
+  ledger
+    .control(undefined, {
+      event: 'engine.disagreement',
+      by: 'gateway',
+      subject: null,
+      before: disagreement.set,
+      after: null,
+      payload: { action: disagreement.action, policies: [...disagreement.policies] },
+    })
+    .catch((error) => report('a disagreement could not be recorded', error));
 }
 
 type LogParts = {
@@ -85,7 +114,7 @@ type LogParts = {
   state: StateWatch;
   replica: string;
   late: { identity?: Identity };
-  surroundings: Surroundings & { witness: WitnessPost };
+  surroundings: ControlParts;
 };
 
 async function openLog({ config, db, state, replica, late, surroundings }: LogParts): Promise<Ledger> {

@@ -34,14 +34,14 @@ export async function openAgentsSide(
     client_info: { name: 'sallyport', version: parts.build },
   });
   stack.defer(() => upstreams.close());
-  const stop = upstreams.onCatalogChange(() => controls.policy.useCatalog(upstreams.catalogs()));
+  const stop = upstreams.onCatalogChange(() => controls.policy.engine.useCatalog(upstreams.catalogs()));
   stack.defer(stop);
   const { agents } = config().listen;
   const url = { now: `http://${agents.host}:${agents.port}` };
   const enforcement = openEnforcement({
     clock,
     identity: controls.identity,
-    policy: controls.policy,
+    policy: controls.policy.engine,
     ledger: controls.ledger,
     state: controls.state,
     bounds: () => boundsOf(config(), url.now),
@@ -109,7 +109,7 @@ export async function openPeopleSide(
   const api = await openApi({
     clock,
     identity: controls.identity,
-    policy: controls.policy,
+    policy: controls.policy.sets,
     ledger: controls.ledger,
     gateway: {
       state: () => ({

@@ -8,8 +8,7 @@ const nothing = new Proxy({} as Stages, { get: () => () => undefined });
 const built = pipeline(nothing).filter((row) => typeof row.cells.mcp === 'function');
 
 function without(stage: string): (table: Table) => Table {
-  return (table) =>
-    table.map((row) => (row.stage === stage ? { ...row, cells: { ...row.cells, mcp: null } } : row));
+  return (table) => table.map((row) => (row.stage === stage ? { ...row, cells: { ...row.cells, mcp: null } } : row));
 }
 
 /** A stage that no attack misses is not needed, or not tried: each is taken away, and an attack must then succeed. */

@@ -18,19 +18,14 @@ export type Probe = {
 };
 
 let count = 0;
-const unique = (text: string) => `${text} ${(count += 1)}`;
-
-function codeOf(called: Called): unknown {
-  return called.body.error?.data?.['code'] ?? metaCode(called);
+function unique(text: string): string {
+  count += 1;
+  return `${text} ${count}`;
 }
 
 /** A refused tool call is a tool result with `isError`, which agents read; its code stands beside the text. */
-function metaCode({ body }: Called): unknown {
-  return Object.values(body.result?._meta ?? {}).find((value) => isCoded(value))?.code;
-}
-
-function isCoded(value: unknown): value is { code: string } {
-  return typeof value === 'object' && value !== null && 'code' in value;
+function codeOf({ body }: Called): unknown {
+  return body.error?.data?.['code'] ?? body.result?._meta?.['dev.sallyport/code'];
 }
 
 function refusedWith(called: Called, code: string): void {
@@ -241,7 +236,9 @@ export const PROBES: readonly Probe[] = [
     async attack(world) {
       for (const path of ['/api/status', '/api/agents', '/api/exchanges', '/api/stops', '/api/policy']) {
         const url = `${world.running.console_url}${path}`;
-        const response = await fetch(url, { headers: { ...world.triage.headers('GET', url), 'sallyport-client': 'x' } });
+        const response = await fetch(url, {
+          headers: { ...world.triage.headers('GET', url), 'sallyport-client': 'x' },
+        });
         assert.equal(response.status, 401, `${path}: ${response.status}`);
       }
     },
@@ -261,7 +258,7 @@ export const PROBES: readonly Probe[] = [
       const line = unique('ok digest');
       const called = await world.call(world.triage, 'append', { line });
       const story = await storyOf(world, receiptOf(called));
-      const { sent } = story.receipts[0]?.receipt['request'] as { sent: string };
+      const { sent } = story.receipts[0]!.receipt['request'] as { sent: string };
       assert.match(sent, /^[0-9a-f]{64}$/);
       assert.ok(world.received().includes(sent), 'the server received other bytes');
     },

@@ -66,6 +66,8 @@ export type World = {
   register(agent: string, jobs?: readonly string[]): Promise<AgentClient>;
   /** Lines that the upstream has synced. */
   journal(): string[];
+  /** SHA-256 of each request body that the upstream received. */
+  received(): string[];
   call(agent: AgentClient, tool: string, args: object, options?: CallOptions): Promise<Called>;
   send(message: unknown, headers: Record<string, string>, path?: string): Promise<Called>;
   stop(options?: { keep?: boolean }): Promise<void>;
@@ -97,8 +99,11 @@ export function modern(method: string, params: Record<string, unknown> = {}, id 
 /** The real gateway in this process, over the real journal server in another. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'sallyport-world-'));
-  const upstream = await startJournal(join(folder, 'journal.txt'));
-  const running = await start(folder, upstream.url, options);
+  const upstream = await startJournal(join(folder, 'journal.txt'), join(folder, 'received.txt'));
+  const running = await start(folder, upstream.url, options).catch((error) => {
+    upstream.child.kill();
+    throw error;
+  });
   const local = createClient(socketTransport(running.socket_path as string), 'test');
   const keys = join(folder, 'test-keys');
   mkdirSync(keys, { recursive: true });
@@ -127,6 +132,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     send,
     triage: await register('triage'),
     journal: () => linesOf(join(folder, 'journal.txt')),
+    received: () => linesOf(join(folder, 'received.txt')),
     call(agent, tool, args, { server = 'journal', headers = {} } = {}) {
       const { message, headers: named } = modern('tools/call', { name: tool, arguments: args });
       const path = `/mcp/${server}`;
@@ -172,13 +178,13 @@ function configText(url: string, agents: number, people: number, options: WorldO
   return `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}" }
 policy: { activation: file }
 ${storage === undefined ? '' : `storage: { url: "${storage}" }\n`}upstreams:
-  journal: { url: "${url}", shared: true }
+  journal: { url: "${url}", shared: true, tools: { read_text: { arguments: { path: path } } } }
 ${upstreams}${extra}`;
 }
 
-export async function startJournal(journal: string): Promise<{ url: string; child: ChildProcess }> {
+export async function startJournal(journal: string, received: string): Promise<{ url: string; child: ChildProcess }> {
   const script = fileURLToPath(new URL('../fixtures/mcp/journal.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, 'http', '--journal', journal], {
+  const child = spawn(process.execPath, [script, 'http', '--journal', journal, '--received', received], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
