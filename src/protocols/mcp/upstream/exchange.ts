@@ -158,8 +158,8 @@ export class Exchange {
   #ask({ method, params, respond }: Frame & { kind: 'request' }): undefined {
     this.#asked += 1;
     this.#stopTimer();
-    void this.#io
-      .onRequest(method, params)
+    void Promise.resolve()
+      .then(() => this.#io.onRequest(method, params))
       .catch((): RpcOutcome => problem(INTERNAL_ERROR, 'The request could not be passed on.'))
       .then((outcome) => {
         this.#asked -= 1;

@@ -46,7 +46,7 @@ export function modernMeta(client: ClientFacts): JsonObject {
  * the server is of the time before. Silence means so on stdio only.
  */
 export async function discover(link: Link, hand: Handshake, stdio: boolean): Promise<Shaken> {
-  link.adopt({ era: MODERN, version: MODERN });
+  link.adopt({ era: MODERN, version: MODERN, capabilities: {} });
   const params = { _meta: modernMeta(hand.client) };
   const silence = new AbortController();
   const cancel = stdio ? hand.clock.after(PROBE_MS_MAX, () => silence.abort()) : () => {};
@@ -74,7 +74,7 @@ export async function initialize(link: Link, hand: Handshake): Promise<Shaken> {
   if (typeof version !== 'string' || !LEGACY.includes(version)) {
     return refuse('upstream_failed', 'the server chose a protocol version that was not offered');
   }
-  link.adopt({ era: '2025-11-25', version });
+  link.adopt({ era: '2025-11-25', version, capabilities: hand.client.capabilities });
   const method = 'notifications/initialized';
   const unsent = await link.notify({ bytes: writeJson({ jsonrpc: '2.0', method }), method, params: {} });
   return unsent ?? introduced(reply.result, version);

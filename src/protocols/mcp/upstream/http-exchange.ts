@@ -5,7 +5,7 @@ import type { HttpLink } from './http-link.ts';
 import { HttpReader, type Reading } from './http-stream.ts';
 import { LINGER_MS_MAX, RESUMES_MAX, RETRY_MS_DEFAULT, RETRY_MS_MAX } from './limits.ts';
 import { isListChange } from './link.ts';
-import type { Incoming } from './messages.ts';
+import { type Incoming, noSuchMethod } from './messages.ts';
 
 /** One exchange over HTTP: the POST, its answer or stream, and in 2025-11-25 the streams that take it up again. */
 export class HttpExchange implements Reading {
@@ -91,6 +91,7 @@ export class HttpExchange implements Reading {
     // 2026-07-28: the server must not send requests on a stream, and nobody may answer them.
     if (this.#link.era === '2026-07-28') this.#link.context.dropped();
     else if (method === 'ping') this.#link.respond(id, { kind: 'result', result: {} });
+    else if (!this.#link.mayAsk(method)) this.#link.respond(id, noSuchMethod());
     else this.#exchange.request(method, params, bytes, (outcome) => this.#link.respond(id, outcome));
   }
 

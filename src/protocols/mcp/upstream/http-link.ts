@@ -9,7 +9,7 @@ import { HttpExchange } from './http-exchange.ts';
 import { HttpListening } from './http-listening.ts';
 import { HttpReader } from './http-stream.ts';
 import { NOTIFY_MS_MAX } from './limits.ts';
-import { type Agreed, type Heard, type Link, type LinkContext, Listeners } from './link.ts';
+import { type Agreed, type Heard, type Link, type LinkContext, Listeners, mayAsk } from './link.ts';
 import { writeAnswer } from './messages.ts';
 
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
@@ -61,6 +61,10 @@ export class HttpLink implements Link {
 
   get era(): Agreed['era'] {
     return this.#agreed?.era ?? '2025-11-25';
+  }
+
+  mayAsk(method: string): boolean {
+    return mayAsk(this.#agreed, method);
   }
 
   get last_status(): number | undefined {

@@ -23,7 +23,12 @@ export interface Link {
   close(why: string): void;
 }
 
-export type Agreed = { era: '2026-07-28' | '2025-11-25'; version: string };
+export type Agreed = {
+  era: '2026-07-28' | '2025-11-25';
+  version: string;
+  /** What the client declared: whoever did not declare it is not asked for it. Empty in 2026-07-28. */
+  capabilities: JsonObject;
+};
 export type Heard = (method: string, params: JsonObject) => void;
 
 export type LinkContext = {
@@ -33,6 +38,18 @@ export type LinkContext = {
   /** Every notification that says that a list changed, whoever else it goes to. */
   listChanged(): void;
 };
+
+const NEEDS: Readonly<Record<string, string>> = {
+  'sampling/createMessage': 'sampling',
+  'elicitation/create': 'elicitation',
+  'roots/list': 'roots',
+};
+
+/** 2025-11-25, lifecycle: only what was negotiated. A server may try; it is told that there is no such method. */
+export function mayAsk(agreed: Agreed | undefined, method: string): boolean {
+  const needs = Object.hasOwn(NEEDS, method) ? NEEDS[method] : undefined;
+  return needs !== undefined && agreed?.capabilities[needs] !== undefined;
+}
 
 export function isListChange(method: string): boolean {
   return method.startsWith('notifications/') && method.endsWith('/list_changed');

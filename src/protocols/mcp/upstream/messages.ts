@@ -87,6 +87,10 @@ export const HEADER_MISMATCH = -32020;
 export const MISSING_CAPABILITY = -32021;
 export const UNSUPPORTED_VERSION = -32022;
 
+export function noSuchMethod(): RpcOutcome {
+  return { kind: 'error', error: { code: METHOD_NOT_FOUND, message: 'Method not found.' } };
+}
+
 export function isModernError(code: number): boolean {
   return code === HEADER_MISMATCH || code === MISSING_CAPABILITY || code === UNSUPPORTED_VERSION;
 }

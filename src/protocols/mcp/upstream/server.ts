@@ -129,9 +129,12 @@ export class UpstreamServer {
   }
 
   /** Stateless requests over HTTP have no session that one run could leave something in for another. */
+  #isOfOneRun(era: Era): boolean {
+    return !this.settings.shared && !(era === '2026-07-28' && this.settings.transport.kind === 'http');
+  }
+
   #keyOf(era: Era, owner: Owner, { scope = '' }: OpenOptions): string {
-    if (this.settings.shared) return `${era} shared`;
-    if (era === '2026-07-28' && this.settings.transport.kind === 'http') return `${era} stateless`;
+    if (!this.#isOfOneRun(era)) return `${era} of all`;
     return owner === undefined ? `${era} gateway` : `${era} run ${owner.id} ${scope}`;
   }
 
@@ -201,7 +204,7 @@ export class UpstreamServer {
   }
 
   #enter(key: string, session: Session, owner: Owner): void {
-    const entry: Entry = { session, owner: owner?.id, leaving: false };
+    const entry: Entry = { session, owner: this.#isOfOneRun(session.era) ? owner?.id : undefined, leaving: false };
     this.#sessions.set(key, entry);
     this.#speaks.set(session.era, true);
     this.#backoff.recovered(EVERYBODY);

@@ -5,8 +5,8 @@ import type { ExchangeIo, UpstreamNotification, UpstreamReply, UpstreamRequest }
 import { Exchange, type Respond } from './exchange.ts';
 import { OVERLONG_BYTES_MAX } from './limits.ts';
 import { LineReader } from './lines.ts';
-import { type Agreed, type Heard, isListChange, type Link, type LinkContext, Listeners } from './link.ts';
-import { INVALID_REQUEST, type Incoming, readMessage, writeAnswer } from './messages.ts';
+import { type Agreed, type Heard, isListChange, type Link, type LinkContext, Listeners, mayAsk } from './link.ts';
+import { INVALID_REQUEST, type Incoming, noSuchMethod, readMessage, writeAnswer } from './messages.ts';
 import { Rate } from './rate.ts';
 
 const LF = 0x0a;
@@ -27,7 +27,7 @@ export class StdioLink implements Link {
   readonly #heard = new Listeners<[string, JsonObject]>();
   readonly #closing = new Listeners<[string]>();
   #closed: string | undefined;
-  #era: Agreed['era'] = '2025-11-25';
+  #agreed: Agreed | undefined;
   readonly #rate: Rate;
 
   constructor(egress: Egress, program: Omit<Program, 'output'>, context: LinkContext) {
@@ -85,7 +85,7 @@ export class StdioLink implements Link {
   }
 
   adopt(agreed: Agreed | undefined): void {
-    this.#era = agreed?.era ?? '2025-11-25';
+    this.#agreed = agreed;
   }
 
   hear(heard: Heard): () => void {
@@ -134,7 +134,7 @@ export class StdioLink implements Link {
 
   #request({ id, method, params }: Incoming & { kind: 'request' }, bytes: number): void {
     // 2026-07-28, stdio: the server must not write requests, and nobody may answer them.
-    if (this.#era === '2026-07-28') {
+    if (this.#era() === '2026-07-28') {
       this.#context.dropped();
       return;
     }
@@ -145,6 +145,10 @@ export class StdioLink implements Link {
     };
     if (method === 'ping') {
       respond({ kind: 'result', result: {} });
+      return;
+    }
+    if (!mayAsk(this.#agreed, method)) {
+      respond(noSuchMethod());
       return;
     }
     const owner = this.#ownerOf(params) ?? this.#only();
@@ -183,10 +187,14 @@ export class StdioLink implements Link {
     const id = params['requestId'];
     const asked = typeof id === 'number' || typeof id === 'string' ? this.#asked.get(id) : undefined;
     const subscription = typeof id === 'number' ? this.#pending.get(id) : undefined;
-    if (this.#era === '2026-07-28' && subscription?.lasting) {
+    if (this.#era() === '2026-07-28' && subscription?.lasting) {
       subscription.fail(refuse('upstream_failed', 'the server ended the subscription'));
-    } else if (this.#era === '2025-11-25' && asked !== undefined) asked.cancelled = true;
+    } else if (this.#era() === '2025-11-25' && asked !== undefined) asked.cancelled = true;
     else this.#context.dropped();
+  }
+
+  #era(): Agreed['era'] {
+    return this.#agreed?.era ?? '2025-11-25';
   }
 
   #ownerOf(params: JsonObject): Exchange | undefined {

@@ -2,6 +2,7 @@ import type { Clock } from '../../../core/clock.ts';
 import type { JsonObject } from '../../../core/json.ts';
 import type { ServerCatalog } from '../../../core/manifest.ts';
 import { refuse } from '../../../core/refusal.ts';
+import { Secret } from '../../../core/secret.ts';
 import type { Egress } from '../../../enforcement/index.ts';
 import type { UpstreamSettings, Upstreams } from '../upstream.ts';
 import { Listeners } from './link.ts';
@@ -74,14 +75,14 @@ export function openUpstreams({ egress, clock, settings, client_info }: Upstream
   };
 }
 
-/** Secrets print alike, so they are compared by what they hold. */
 function isSame(a: UpstreamSettings, b: UpstreamSettings): boolean {
   return comparable(a) === comparable(b);
 }
 
-function comparable(value: unknown): string {
-  return JSON.stringify(value, (_, inner) => {
-    const reveal = (inner as { reveal?: unknown } | null)?.reveal;
-    return typeof reveal === 'function' ? reveal.call(inner) : inner;
+/** Secrets print alike, so they are compared by what they hold. */
+function comparable(settings: UpstreamSettings): string {
+  return JSON.stringify(settings, function (this: Record<string, unknown>, key, printed) {
+    const value = this[key];
+    return value instanceof Secret ? { secret: value.reveal() } : printed;
   });
 }
