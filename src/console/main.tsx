@@ -2,14 +2,11 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { config } from 'zod';
 import { queryClient } from './data/queries.ts';
 import { applyTheme } from './data/theme.ts';
 import { router } from './router.tsx';
 import './tokens.css';
 
-// The content security policy forbids making code from text, which zod would otherwise try once.
-config({ jitless: true });
 applyTheme();
 
 createRoot(document.getElementById('root')!).render(

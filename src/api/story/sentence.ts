@@ -1,3 +1,4 @@
+import { publicSentence } from '../../core/refusal.ts';
 import type { Exchange, Story } from '../contract/index.ts';
 
 const VERBS: Readonly<Record<string, string>> = {
@@ -26,8 +27,8 @@ const ENDINGS: Readonly<Record<Exchange['state'], string>> = {
 };
 
 /** An exchange opens as a sentence: who, in what, asked for what, what was decided and why, what became of it. */
-export function sentence(exchange: Exchange, outcome: Story['outcome'], reason: string | null): string {
-  return [`${who(exchange)} ${what(exchange)}.`, decided(exchange, reason), ended(exchange, outcome)].join(' ');
+export function sentence(exchange: Exchange, outcome: Story['outcome']): string {
+  return [`${who(exchange)} ${what(exchange)}.`, decided(exchange), ended(exchange, outcome)].join(' ');
 }
 
 function who({ agent, job }: Exchange): string {
@@ -48,19 +49,18 @@ export function shortName(resource: string): string {
   return match === null ? resource : match[1]!.replaceAll('\\"', '"');
 }
 
-function decided({ decision, code, policies }: Exchange, reason: string | null): string {
-  const by = policies.length === 0 ? '' : ` by ${policies.join(', ')}`;
+/** The reason in full stands below the sentence: it may be long, and it is for people only. */
+function decided({ decision, code, policies }: Exchange): string {
   switch (decision) {
     case 'permit':
-      return policies.length === 0 ? 'It was permitted.' : `It was permitted${by}.`;
+      return policies.length === 0 ? 'It was permitted.' : `It was permitted by ${policies.join(', ')}.`;
     case 'hold':
-      return `It was held${by}.`;
-    case 'deny': {
-      const why = reason === null ? '' : `: ${reason.replace(/\.$/, '')}`;
-      return policies.length === 0 || policies[0] === 'default-deny'
-        ? `It was refused (${code})${why}.`
-        : `It was refused${by} (${code})${why}.`;
-    }
+      return policies.length === 0 ? 'It was held.' : `It was held by ${policies.join(', ')}.`;
+    case 'deny':
+      if (code === 'policy_denied' && policies[0] === 'default-deny')
+        return 'No policy permits that, so it was refused.';
+      if (code === 'policy_denied') return `It was refused by ${policies.join(', ')}.`;
+      return `It was refused: ${code === null ? 'why is not known.' : publicSentence(code)}`;
   }
 }
 

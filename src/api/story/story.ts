@@ -17,10 +17,9 @@ export function tell(from: LedgerStory, known: Known): Story | undefined {
   const exchange = summarise(begin, begin.receipt, receipt);
   const outcome = receipt === undefined ? null : outcomeOf(receipt, sealed(end));
   const told = begin.receipt.kind === 'intent' ? {} : sealed(begin);
-  const reason = text(told['reason']);
   return {
     exchange,
-    sentence: sentence(exchange, outcome, reason),
+    sentence: sentence(exchange, outcome),
     decision: decisionOf(begin.receipt, told, known, exchange.decision),
     stages: (receipt ?? begin.receipt).checks ?? [],
     outcome,

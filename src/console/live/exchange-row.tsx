@@ -19,8 +19,9 @@ type Props = {
   onPick: (receipt: string) => void;
 };
 
-const WIDE = 'grid-cols-[6.5rem_5rem_minmax(6rem,10rem)_minmax(5rem,9rem)_minmax(6rem,8.5rem)_minmax(0,1fr)_7rem_5rem]';
-const NARROW = 'grid-cols-[6.5rem_5rem_minmax(5rem,9rem)_minmax(0,1fr)_6rem]';
+const WIDE =
+  'grid-cols-[6.5rem_5rem_minmax(6rem,10rem)_minmax(5rem,9rem)_minmax(6rem,8.5rem)_minmax(0,1fr)_8.5rem_5rem]';
+const NARROW = 'grid-cols-[6.5rem_5rem_minmax(5rem,9rem)_minmax(0,1fr)_8rem]';
 
 export function ListHead({ narrow }: { narrow: boolean }) {
   return (
@@ -78,7 +79,7 @@ export const ExchangeRow = memo(function ExchangeRow({
 });
 
 function Cells({ exchange, narrow }: { exchange: Exchange; narrow: boolean }) {
-  const { time, decision, agent, job, action, operation, state } = exchange;
+  const { time, decision, agent, job, action, operation } = exchange;
   return (
     <>
       <time dateTime={new Date(time).toISOString()} title={exactTime(time)} className="font-mono text-faint text-small">
@@ -89,7 +90,7 @@ function Cells({ exchange, narrow }: { exchange: Exchange; narrow: boolean }) {
       {!narrow && <Cell value={job} soft />}
       {!narrow && <Cell value={action || operation} soft />}
       <Resource exchange={exchange} />
-      <StateMark state={state} />
+      <Outcome exchange={exchange} />
       {!narrow && <Took exchange={exchange} />}
     </>
   );
@@ -107,7 +108,7 @@ function SmallCells({ exchange }: { exchange: Exchange }) {
       <div className="flex items-center gap-2">
         <Resource exchange={exchange} />
         <span className="ml-auto shrink-0">
-          {state === 'completed' ? <Took exchange={exchange} /> : <StateMark state={state} />}
+          {state === 'completed' ? <Took exchange={exchange} /> : <Outcome exchange={exchange} />}
         </span>
       </div>
     </>
@@ -131,6 +132,12 @@ function Resource({ exchange: { resource, more } }: { exchange: Exchange }) {
       {more > 0 && <span className="text-faint"> +{more}</span>}
     </span>
   );
+}
+
+/** For a refusal its code: that it was refused, the decision has said. */
+function Outcome({ exchange: { state, code } }: { exchange: Exchange }) {
+  if (code === null) return <StateMark state={state} />;
+  return <span className="truncate whitespace-nowrap text-soft">{code.replaceAll('_', ' ')}</span>;
 }
 
 function Took({ exchange: { duration_us } }: { exchange: Exchange }) {

@@ -23,11 +23,13 @@ export function Why({ story: { decision } }: { story: Story }) {
           ))}
         </ul>
         {policies.length === 0 && <p className="text-soft">No policy was asked: it was refused before that.</p>}
-        <Facts>
-          <Fact name="Policies that failed">{errors.length > 0 && <Words words={errors} />}</Fact>
-          <Fact name="Obligations">{obligations.length > 0 && <Words words={obligations} />}</Fact>
-          <Fact name="Beside, not enforced">{shadow.length > 0 && <Words words={shadow} />}</Fact>
-        </Facts>
+        {errors.length + obligations.length + shadow.length > 0 && (
+          <Facts>
+            <Fact name="Policies that failed">{errors.length > 0 && <Words words={errors} />}</Fact>
+            <Fact name="Obligations">{obligations.length > 0 && <Words words={obligations} />}</Fact>
+            <Fact name="Beside, not enforced">{shadow.length > 0 && <Words words={shadow} />}</Fact>
+          </Facts>
+        )}
       </div>
     </Section>
   );

@@ -11,7 +11,7 @@ import { Command, Id } from '../parts/copy.tsx';
 import { Actions, Dialog } from '../parts/dialog.tsx';
 import { Fact, Facts, Section } from '../parts/facts.tsx';
 import { Badge, Mark } from '../parts/marks.tsx';
-import { Empty, Refused } from '../parts/states.tsx';
+import { Refused } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
 import { useStop } from '../shell/stop-context.ts';
@@ -141,7 +141,7 @@ function Runs({ agent }: { agent: string }) {
   return (
     <Section title="Newest runs">
       {own.length === 0 ? (
-        <Empty title="No run yet">A run begins when the agent gets a token for a job.</Empty>
+        <p className="text-soft">None yet. A run begins when the agent gets a token for a job.</p>
       ) : (
         <ul className="divide-y divide-line rounded-large border border-line bg-surface">
           {own.map((run) => {

@@ -68,8 +68,9 @@ export function AgentsPage() {
   );
 }
 
+/** By the width of the list, since a pane may stand beside it. */
 const COLUMNS =
-  'grid-cols-[minmax(0,1fr)_auto] sm:grid-cols-[minmax(8rem,16rem)_minmax(6rem,10rem)_minmax(0,1fr)_8rem_6rem]';
+  'grid-cols-[minmax(0,1fr)_auto] @xl:grid-cols-[minmax(8rem,14rem)_minmax(0,1fr)_auto] @4xl:grid-cols-[minmax(8rem,16rem)_minmax(6rem,10rem)_minmax(0,1fr)_8rem_6rem]';
 
 function AgentList({
   agents,
@@ -86,7 +87,7 @@ function AgentList({
       ({ agent, revoked_at, expires_at }) => agent === id && revoked_at === null && expires_at > Date.now(),
     ).length;
   return (
-    <ul className="scrolls min-h-0 grow bg-surface">
+    <ul className="scrolls @container min-h-0 grow bg-surface">
       {agents.map((agent) => (
         <li key={agent.id}>
           <button
@@ -100,15 +101,15 @@ function AgentList({
             )}
           >
             <Text value={agent.id} className="truncate font-medium" />
-            <span className="truncate text-soft max-sm:hidden">
+            <span className="hidden truncate text-soft @4xl:inline">
               <Text value={agent.owner} />
             </span>
-            <span className="flex min-w-0 flex-wrap gap-1 max-sm:col-span-2 max-sm:row-start-2">
+            <span className="flex min-w-0 flex-wrap gap-1 @max-xl:col-span-2 @max-xl:row-start-2">
               {agent.jobs.map((job) => (
                 <Badge key={job}>{job}</Badge>
               ))}
             </span>
-            <span className="text-faint max-sm:hidden">
+            <span className="hidden text-faint @4xl:inline">
               {bearers(agent.id) === 0 ? 'key' : `key, ${bearers(agent.id)} bearer`}
             </span>
             <span className="justify-self-end">

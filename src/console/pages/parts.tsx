@@ -9,7 +9,7 @@ import { Json } from '../parts/json.tsx';
 import { Badge, DecisionMark, Mark, StateMark } from '../parts/marks.tsx';
 import { StagePlot } from '../parts/stage-plot.tsx';
 import { Empty, Failed, Refused, Skeleton } from '../parts/states.tsx';
-import { LongText, Text } from '../parts/text.tsx';
+import { Lines, Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
 import { Wordmark } from '../parts/wordmark.tsx';
 
@@ -62,7 +62,7 @@ export function PartsPage() {
       </Shown>
       <Shown name="Text from elsewhere">
         <Text value={HOSTILE} />
-        <LongText value={HOSTILE.repeat(20)} />
+        <Lines value={`${HOSTILE}\n${HOSTILE}`} />
       </Shown>
       <Shown name="JSON">
         <Json value={{ path: HOSTILE, nested: { list: [1, 2, null] } }} what="value" />

@@ -76,16 +76,18 @@ function Wrong({ status: { wrong } }: { status: Status }) {
   if (wrong.length === 0) return null;
   return (
     <Section title={`What is wrong (${wrong.length})`}>
-      <ul className="flex flex-col gap-2">
+      <ul className="divide-y divide-alert/20 rounded-large border border-alert/30 bg-alert-soft">
         {wrong.map((fault) => (
-          <li key={fault.code + fault.what} className="rounded-large border border-alert/30 bg-alert-soft p-3">
+          <li key={fault.code + fault.what} className="grid gap-x-4 px-4 py-2.5 md:grid-cols-[13rem_minmax(0,1fr)]">
             <Mark tone="alert" word={fault.code.replaceAll('_', ' ')} />
-            <p className="mt-1">
-              <Text value={fault.what} />
-            </p>
-            <p className="mt-0.5 text-soft">
-              <Text value={fault.remedy} />
-            </p>
+            <div>
+              <p>
+                <Text value={fault.what} />
+              </p>
+              <p className="text-soft">
+                <Text value={fault.remedy} />
+              </p>
+            </div>
           </li>
         ))}
       </ul>
@@ -154,7 +156,7 @@ function Upstreams({ status: { upstreams } }: { status: Status }) {
           </div>
         </Card>
       ) : (
-        <ul className="grid gap-3 md:grid-cols-2">
+        <ul className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
           {upstreams.map((upstream) => (
             <li key={upstream.server}>
               <Card className="flex h-full flex-col gap-2 p-4">

@@ -1,7 +1,7 @@
 import { Check, Copy } from 'lucide-react';
 import { useState } from 'react';
 import { classes } from './classes.ts';
-import { Text } from './text.tsx';
+import { Lines, Text } from './text.tsx';
 
 /** Copies; says so for a moment. */
 export function CopyButton({ value, what }: { value: string; what: string }) {
@@ -63,7 +63,7 @@ export function Block({ value, what, children }: { value: string; what: string; 
         <CopyButton value={value} what={what} />
       </div>
       <pre className="scrolls max-h-96 p-3 pr-9 font-mono text-small leading-5">
-        {children ?? <Text value={value} />}
+        {children ?? <Lines value={value} />}
       </pre>
     </div>
   );

@@ -2,15 +2,15 @@ import type { ReactNode } from 'react';
 
 /** A fact sheet: what it is, one fact a line. */
 export function Facts({ children }: { children: ReactNode }) {
-  return <dl className="grid grid-cols-[minmax(6rem,max-content)_minmax(0,1fr)] gap-x-4 gap-y-1">{children}</dl>;
+  return <dl className="grid gap-x-4 sm:grid-cols-[minmax(6rem,max-content)_minmax(0,1fr)] sm:gap-y-1">{children}</dl>;
 }
 
 /** A fact without a value is not shown: it would say that there is one. */
 export function Fact({ name, children }: { name: string; children: ReactNode }) {
-  if (children === null || children === undefined || children === '') return null;
+  if (children === null || children === undefined || children === '' || children === false) return null;
   return (
     <>
-      <dt className="py-0.5 text-faint">{name}</dt>
+      <dt className="text-faint max-sm:pt-2 max-sm:text-small sm:py-0.5">{name}</dt>
       <dd className="min-w-0 py-0.5">{children}</dd>
     </>
   );

@@ -1,9 +1,9 @@
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { visibleParts } from '../../api/contract/index.ts';
 import { number } from '../data/format.ts';
 import { classes } from './classes.ts';
 
-const FOLD_AT = 600;
+const FOLD_AT = 4_000;
 
 /**
  * Text that somebody else wrote: an agent, a server, a policy's author. What cannot be seen is drawn as a mark, and no
@@ -28,13 +28,25 @@ function Unseen({ name }: { name: string }) {
   );
 }
 
+/** The same over several lines, which stay lines. */
+export function Lines({ value }: { value: string }) {
+  return value
+    .split(/\r?\n/)
+    .map((line, at) => ({ at, line }))
+    .map(({ at, line }) => (
+      <span key={at} className="block min-h-[1lh]">
+        <Text value={line} />
+      </span>
+    ));
+}
+
 /** A long text, folded, with its length: a megabyte does not push the page away. */
-export function LongText({ value, mono = false }: { value: string; mono?: boolean }) {
+export function Folded({ value, children }: { value: string; children: (shown: string) => ReactNode }) {
   const [open, setOpen] = useState(false);
   const long = value.length > FOLD_AT;
   return (
-    <div className={mono ? 'font-mono text-small' : undefined}>
-      <Text value={long && !open ? `${value.slice(0, FOLD_AT)}…` : value} />
+    <>
+      {children(long && !open ? `${value.slice(0, FOLD_AT)}…` : value)}
       {long && (
         <button
           type="button"
@@ -44,6 +56,6 @@ export function LongText({ value, mono = false }: { value: string; mono?: boolea
           {open ? 'Fold' : `Show all ${number(value.length)} characters`}
         </button>
       )}
-    </div>
+    </>
   );
 }

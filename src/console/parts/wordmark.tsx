@@ -1,7 +1,7 @@
 /** Two doors, one within the other: the inner one opens only when the outer one has shut. */
 export function Wordmark({ word = true }: { word?: boolean }) {
   return (
-    <span className="inline-flex items-center gap-2 font-semibold text-large tracking-tight">
+    <span className="flex items-center gap-2 font-semibold text-large tracking-tight">
       <svg viewBox="0 0 24 24" className="size-6" aria-hidden="true">
         <rect width="24" height="24" rx="6" className="fill-ink" />
         <path

@@ -21,8 +21,8 @@ type Props = { onStop: () => void; onPalette: () => void };
 export function Bar({ onStop, onPalette }: Props) {
   return (
     <header className="z-10 flex h-12 shrink-0 items-center gap-2 border-line border-b bg-surface px-3 sm:gap-4 sm:px-4">
-      <Link to="/live" aria-label="Sallyport, Live" className="rounded-small">
-        <span className="hidden lg:inline">
+      <Link to="/live" aria-label="Sallyport, Live" className="flex rounded-small">
+        <span className="hidden lg:flex">
           <Wordmark />
         </span>
         <span className="lg:hidden">
@@ -43,7 +43,7 @@ export function Bar({ onStop, onPalette }: Props) {
       </nav>
       <Answers />
       <div className="ml-auto flex items-center gap-1 sm:gap-2">
-        <Button kind="quiet" onClick={onPalette} aria-label="Search and commands" className="px-2">
+        <Button kind="quiet" onClick={onPalette} aria-label="Search and commands" className="px-2 max-sm:hidden">
           <Search className="size-4" aria-hidden="true" />
           <Key>⌘K</Key>
         </Button>

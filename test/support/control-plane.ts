@@ -1,0 +1,248 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Api, type GatewayState, openApi, type UpstreamState } from '../../src/api/index.ts';
+import {
+  migrations as auditMigrations,
+  directoryFiles,
+  type Ledger,
+  makeLedgerKeys,
+  openLedger,
+} from '../../src/controls/audit/index.ts';
+import { type Identity, identityMigrations, openIdentity } from '../../src/controls/identity/index.ts';
+import { openPolicy, type Policy, policyMigrations } from '../../src/controls/policy/index.ts';
+import type { Role } from '../../src/core/person.ts';
+import { isRefusal } from '../../src/core/refusal.ts';
+import { type Database, migrate, openDatabase, openStateWatch } from '../../src/storage/index.ts';
+import { MovableClock, makeKeys, random } from './identity.ts';
+import { totp } from './totp.ts';
+
+const POLICIES = `
+@id("triage-reads-reports")
+@reason("Triage may read what lies below reports.")
+@public("Read files below reports/.")
+permit (principal, action == Action::"tool.call", resource == Tool::"files/read_text_file")
+when { context.args has path && context.args.path like "reports/*" };
+`;
+
+/** The control plane with everything behind it that is real: database, log, identity, policies. No agents' door. */
+export type ControlPlane = {
+  api: Api;
+  db: Database;
+  ledger: Ledger;
+  identity: Identity;
+  policy: Policy;
+  clock: MovableClock;
+  folder: string;
+  policies: string;
+  url: string;
+  upstreams: UpstreamState[];
+  state: Partial<GatewayState>;
+  /** What went wrong that no answer told of. */
+  problems: string[];
+  /** One request, with exactly these headers. */
+  send(request: Sent): Promise<Received>;
+  /** A person with these roles, signed in; `present` enrols an authenticator and shows a code. */
+  person(roles: readonly Role[], options?: { present?: boolean }): Promise<Browser>;
+  close(): Promise<void>;
+};
+
+export type Sent = {
+  method?: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+  /** Over the control socket instead of the port. */
+  local?: boolean;
+  /** Ends an answer that would not end. */
+  until?: (text: string) => boolean;
+};
+
+export type Received = { status: number; headers: IncomingHttpHeaders; text: string; json(): Record<string, unknown> };
+
+/** A browser that is signed in, on a page of the console's own origin. */
+export type Browser = {
+  name: string;
+  password: string;
+  cookie: string;
+  headers: Record<string, string>;
+  /** The next code of the authenticator. */
+  code(): string;
+};
+
+export async function openControlPlane(options: { pages_folder?: string } = {}): Promise<ControlPlane> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-'));
+  const policies = join(folder, 'policies');
+  mkdirSync(policies);
+  writeFileSync(join(policies, 'triage.cedar'), POLICIES);
+  const clock = new MovableClock();
+  const problems: string[] = [];
+  const report = (problem: string, error: unknown) => problems.push(`${problem}: ${error}`);
+  const db = await openDatabase({ url: 'sqlite::memory:', clock });
+  await migrate(db, [...identityMigrations, ...auditMigrations, ...policyMigrations]);
+  const watch = openStateWatch({ db, clock });
+  const late: { identity?: Identity } = {};
+  const ledger = await openLedger({
+    db,
+    clock,
+    random,
+    replica: 'test',
+    build: '0.0.0',
+    config_digest: () => 'c0ffee',
+    origin: 'sallyport.test/log',
+    keys: makeLedgerKeys(random),
+    files: directoryFiles(join(folder, 'log')),
+    claimProofs: (tx, claims) => late.identity!.claimProofs(tx, claims),
+    stateVersion: (tx) => watch.confirm(tx),
+    report,
+  });
+  const identity = await openIdentity({
+    db,
+    clock,
+    random,
+    state: watch,
+    issuer: 'http://127.0.0.1:1',
+    keys: makeKeys(),
+    record: (tx, change) => ledger.control(tx, change),
+    refused: (code, source) => ledger.flood({ code, source }),
+    report,
+  });
+  late.identity = identity;
+  const policy = await openPolicy({
+    db,
+    clock,
+    state: watch,
+    folder: policies,
+    activation: () => 'presence',
+    fulfillable: { mcp: ['id', 'reason', 'public', 'shadow', 'approve'] },
+    record: (tx, change) => ledger.control(tx, change),
+    onDisagreement: () => undefined,
+    report,
+    watch: false,
+  });
+  await watch.start();
+  const upstreams: UpstreamState[] = [];
+  const state: Partial<GatewayState> = {};
+  const url = { now: '' };
+  const api = await openApi({
+    clock,
+    identity,
+    policy: policy.sets,
+    ledger,
+    gateway: {
+      state: () => ({
+        mode: 'enforcing',
+        observing_until: null,
+        build: '0.0.0',
+        started_at: clock.now(),
+        replica: 'test',
+        leased: watch.leased(),
+        state_version: watch.version(),
+        storage: db.dialect,
+        in_flight: 0,
+        agents_url: 'http://127.0.0.1:1',
+        faults: [],
+        ...state,
+      }),
+      upstreams: () => upstreams,
+    },
+    console_url: () => url.now,
+    listen: { host: '127.0.0.1', port: 0 },
+    public_url: undefined,
+    socket_path: join(folder, 'run', 'control.sock'),
+    pages_folder: options.pages_folder,
+    report,
+  });
+  url.now = `http://127.0.0.1:${api.port}`;
+  const send = (sent: Sent) => sendTo(api, sent);
+  const people = { count: 0 };
+  return {
+    api,
+    db,
+    ledger,
+    identity,
+    policy,
+    clock,
+    folder,
+    policies,
+    url: url.now,
+    upstreams,
+    state,
+    problems,
+    send,
+    person: (roles, more = {}) => {
+      people.count += 1;
+      return makePerson(
+        { identity, send, url: url.now, clock, name: `person-${people.count}` },
+        roles,
+        more.present === true,
+      );
+    },
+    async close() {
+      await api.close();
+      await policy.sets.close();
+      await identity.close();
+      await ledger.close();
+      watch.stop();
+      await db.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function sendTo(api: Api, { method = 'GET', path, headers = {}, body, local = false, until }: Sent): Promise<Received> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+    const target = local ? { socketPath: api.socket_path! } : { host: api.host, port: api.port };
+    const type = text === undefined ? {} : { 'content-type': 'application/json' };
+    const outgoing = httpRequest({ ...target, method, path, headers: { ...type, ...headers } }, (answer) => {
+      let received = '';
+      const done = () =>
+        resolve({
+          status: answer.statusCode ?? 0,
+          headers: answer.headers,
+          text: received,
+          json: () => JSON.parse(received) as Record<string, unknown>,
+        });
+      answer.setEncoding('utf8');
+      answer.on('data', (chunk: string) => {
+        received += chunk;
+        if (until?.(received) === true) {
+          done();
+          outgoing.destroy();
+        }
+      });
+      answer.on('end', done);
+    });
+    outgoing.on('error', reject);
+    outgoing.end(text);
+  });
+}
+
+type Making = Pick<ControlPlane, 'identity' | 'send' | 'url' | 'clock'> & { name: string };
+
+async function makePerson(
+  { identity, send, url, clock, name }: Making,
+  roles: readonly Role[],
+  present: boolean,
+): Promise<Browser> {
+  const link = await identity.people.setupLink({ roles, by: 'local' });
+  if (isRefusal(link)) throw new Error(link.reason);
+  const password = `long enough ${name.length} correct horse`;
+  const headers: Record<string, string> = { origin: url, 'sec-fetch-site': 'same-origin', 'sallyport-client': 'test' };
+  const body = { secret: link.secret.reveal(), name, password };
+  const redeemed = await send({ method: 'POST', path: '/api/setup', headers, body });
+  if (redeemed.status !== 200) throw new Error(redeemed.text);
+  const cookie = redeemed.headers['set-cookie']![0]!.split(';')[0]!;
+  headers['cookie'] = cookie;
+  const secret = { base32: '', steps: 0 };
+  const code = () => totp(secret.base32, clock.now() + 30_000 * secret.steps++);
+  if (present) {
+    const enrolled = await send({ method: 'POST', path: '/api/me/authenticator', headers, body: {} });
+    secret.base32 = String(enrolled.json()['secret']);
+    const shown = await send({ method: 'POST', path: '/api/me/presence', headers, body: { code: code() } });
+    if (shown.status !== 200) throw new Error(shown.text);
+  }
+  return { name, password, cookie, headers, code };
+}
