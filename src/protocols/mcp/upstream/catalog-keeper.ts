@@ -1,12 +1,14 @@
-import type { Clock } from '../../../core/clock.ts';
+import { type Clock, sleep } from '../../../core/clock.ts';
 import { isJsonObject, type JsonObject, writeJson } from '../../../core/json.ts';
 import type { ServerCatalog } from '../../../core/manifest.ts';
 import { isRefusal, type Refusal } from '../../../core/refusal.ts';
-import type { ClientFacts, UpstreamLimits, UpstreamSession } from '../upstream.ts';
+import type { ClientFacts, UpstreamLimits } from '../upstream.ts';
 import { readCatalog } from './catalog.ts';
 import { modernMeta } from './handshake.ts';
 import { type Mirrored, mirroredOf } from './headers.ts';
 import { BACKOFF_MS_MAX, CATALOG_MS_MIN } from './limits.ts';
+import { noSuchMethod } from './messages.ts';
+import type { Session } from './session.ts';
 
 export type KeeperContext = {
   clock: Clock;
@@ -16,7 +18,7 @@ export type KeeperContext = {
   over_http: boolean;
   nextId(): number;
   /** A session of the gateway's own. */
-  open(): Promise<UpstreamSession | Refusal>;
+  open(): Promise<Session | Refusal>;
   changed(catalog: ServerCatalog): void;
   failed(why: string): void;
 };
@@ -34,7 +36,7 @@ export class CatalogKeeper {
   #ttl_ms = 0;
   #changes = false;
   #again: (() => void) | undefined;
-  #watched: UpstreamSession | undefined;
+  #watched: Session | undefined;
   #failures = 0;
   readonly #over = new AbortController();
 
@@ -51,7 +53,7 @@ export class CatalogKeeper {
   }
 
   /** The session that hears of changes, which must not be closed for being idle. */
-  isWatching(session: UpstreamSession): boolean {
+  isWatching(session: Session): boolean {
     return this.#watched === session && this.#changes;
   }
 
@@ -95,7 +97,7 @@ export class CatalogKeeper {
     const session = await this.#context.open();
     if (isRefusal(session)) return this.#failed(session);
     // Watched first: a change during the reading is then heard, and read after it.
-    this.#watch(session);
+    await Promise.race([this.#watch(session), sleep(clock, CATALOG_MS_MIN)]);
     this.#read_at = clock.monotonic();
     const read = await readCatalog(session, {
       client,
@@ -129,8 +131,9 @@ export class CatalogKeeper {
     return refusal;
   }
 
-  #watch(session: UpstreamSession): void {
-    if (this.#watched === session) return;
+  /** Done when changes are heard. */
+  #watch(session: Session): Promise<void> {
+    if (this.#watched === session) return Promise.resolve();
     this.#watched = session;
     const filter = changesOf(session.capabilities);
     this.#changes = Object.keys(filter).length > 0;
@@ -140,13 +143,15 @@ export class CatalogKeeper {
       // What changed while nobody listened is not known.
       if (this.#changes) this.#readAfter(CATALOG_MS_MIN);
     });
-    if (!this.#changes) return;
-    if (session.era === '2025-11-25') session.listen(() => {});
-    else void this.#subscribe(session, filter);
+    if (!this.#changes) return Promise.resolve();
+    return new Promise((standing) => {
+      if (session.era === '2025-11-25') session.listen(() => {}, standing);
+      else void this.#subscribe(session, filter, standing);
+    });
   }
 
   /** 2026-07-28: changes are told on a stream that is asked for. The link notices what is told on it. */
-  async #subscribe(session: UpstreamSession, notifications: JsonObject): Promise<void> {
+  async #subscribe(session: Session, notifications: JsonObject, standing: () => void): Promise<void> {
     const { nextId, client } = this.#context;
     const method = 'subscriptions/listen';
     const id = nextId();
@@ -154,12 +159,9 @@ export class CatalogKeeper {
     const bytes = writeJson({ jsonrpc: '2.0', id, method, params });
     await session.send(
       { bytes, id, method, params },
-      {
-        signal: this.#over.signal,
-        onNotification: () => {},
-        onRequest: async () => ({ kind: 'error', error: { code: -32601, message: 'Nobody can be asked.' } }),
-      },
+      { signal: this.#over.signal, onNotification: standing, onRequest: async () => noSuchMethod() },
     );
+    standing();
     if (this.#over.signal.aborted || this.#watched !== session) return;
     this.#watched = undefined;
     this.#failures += 1;

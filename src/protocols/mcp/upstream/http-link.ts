@@ -97,7 +97,7 @@ export class HttpLink implements Link {
     this.#agreed = agreed;
   }
 
-  hear(heard: Heard): () => void {
+  hear(heard: Heard, standing?: () => void): () => void {
     const forget = this.#heard.add(heard);
     // Only a session of 2025 has a stream of its own; it is opened when somebody listens.
     if (this.era === '2025-11-25' && this.#listening === undefined && !this.closed) {
@@ -106,6 +106,8 @@ export class HttpLink implements Link {
         this.#heard.call(method, params);
       });
     }
+    if (this.#listening === undefined) standing?.();
+    else if (standing !== undefined) this.#listening.onceStanding(standing);
     return forget;
   }
 

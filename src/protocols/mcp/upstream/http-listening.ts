@@ -18,6 +18,8 @@ export class HttpListening implements Reading {
   #failures = 0;
   #waiting: (() => void) | undefined;
   #over = false;
+  #stands = false;
+  #standing: (() => void)[] = [];
 
   constructor(link: HttpLink, heard: Heard) {
     this.#link = link;
@@ -32,7 +34,14 @@ export class HttpListening implements Reading {
     this.#reader?.abort();
   }
 
+  /** Once the server has answered for the first time, with a stream or with none. */
+  onceStanding(standing: () => void): void {
+    if (this.#stands) standing();
+    else this.#standing.push(standing);
+  }
+
   judge(status: number, headers: HttpHeaders): Refusal | undefined {
+    this.#stand();
     const ended = this.#link.judge(status, headers);
     if (ended !== undefined) return ended;
     if (status === 200) return undefined;
@@ -59,10 +68,16 @@ export class HttpListening implements Reading {
   }
 
   finished(): void {
+    this.#stand();
     if (this.#over || this.#link.closed) return;
     this.#failures += 1;
     const wait_ms = this.#failures > RESUMES_MAX ? RETRY_MS_MAX : this.#retry_ms;
     this.#waiting = this.#link.context.clock.after(wait_ms, () => this.#open());
+  }
+
+  #stand(): void {
+    this.#stands = true;
+    for (const standing of this.#standing.splice(0)) standing();
   }
 
   #open(): void {

@@ -16,8 +16,8 @@ export interface Link {
   readonly last_status: number | undefined;
   /** `version` is what was agreed on, within the era; `undefined` until then. */
   adopt(agreed: Agreed | undefined): void;
-  /** Notifications that belong to no exchange. */
-  hear(heard: Heard): () => void;
+  /** Notifications that belong to no exchange. `standing` is called when there is a way for them, or will be none. */
+  hear(heard: Heard, standing?: () => void): () => void;
   /** Called at once where it has closed already. */
   onClose(ended: (why: string) => void): void;
   close(why: string): void;

@@ -70,8 +70,8 @@ export class Session implements UpstreamSession {
     return this.#link.notify(notification);
   }
 
-  listen(heard: Heard): () => void {
-    return this.#link.hear(heard);
+  listen(heard: Heard, standing?: () => void): () => void {
+    return this.#link.hear(heard, standing);
   }
 
   onClose(ended: (why: string) => void): void {

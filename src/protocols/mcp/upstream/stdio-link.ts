@@ -88,7 +88,8 @@ export class StdioLink implements Link {
     this.#agreed = agreed;
   }
 
-  hear(heard: Heard): () => void {
+  hear(heard: Heard, standing?: () => void): () => void {
+    standing?.();
     return this.#heard.add(heard);
   }
 
