@@ -1,6 +1,6 @@
 /**
  * What a gateway costs that does nothing: bare node:http in, undici out, bodies streamed. The measure that Sallyport is
- * held against.   node bench/support/passthrough.ts UPSTREAM-URL     prints its own address, then one line per SIGUSR2
+ * held against.   node bench/support/passthrough.ts UPSTREAM-URL     started with an IPC channel: tells its address, and what it used when asked
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -31,7 +31,7 @@ const server = createServer((request, response) => {
 
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
-  process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${port}${upstream.pathname}` })}\n`);
+  process.send?.({ url: `http://127.0.0.1:${port}${upstream.pathname}` });
 });
 
 process.on('message', (question) => {

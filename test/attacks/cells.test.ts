@@ -14,7 +14,7 @@ function without(stage: string): (table: Table) => Table {
 /** A stage that no attack misses is not needed, or not tried: each is taken away, and an attack must then succeed. */
 describe('every cell of the table is missed', () => {
   for (const { stage } of built) {
-    test(`without "${stage}" an attack succeeds`, async () => {
+    test(`without "${stage}" an attack is missed`, async () => {
       let world: World | undefined;
       try {
         world = await openWorld({ table: without(stage) });

@@ -3,7 +3,8 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AgentClient, type AgentKey } from '../support/agent-client.ts';
-import { type Called, modern, type World } from '../support/world.ts';
+import { modern } from '../support/mcp-message.ts';
+import type { Called, World } from '../support/world.ts';
 
 /**
  * An attempt to make happen what must never happen (DESIGN section 10, SECURITY.md), through the front door. It throws

@@ -12,6 +12,7 @@ import { loadConfig } from '../../src/config/index.ts';
 import type { Table } from '../../src/enforcement/index.ts';
 import { type Running, startGateway } from '../../src/main.ts';
 import { AgentClient, type AgentKey } from './agent-client.ts';
+import { modern } from './mcp-message.ts';
 
 /** The starter of tests: one honest agent, one server whose journal says what really happened. */
 const POLICIES = `
@@ -74,27 +75,6 @@ export type World = {
 };
 
 export type CallOptions = { server?: string; headers?: Record<string, string> };
-
-const META = {
-  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-  'io.modelcontextprotocol/clientCapabilities': {},
-  'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
-};
-
-/** A request as a 2026-07-28 client writes it, with the headers that must agree with it. */
-export function modern(method: string, params: Record<string, unknown> = {}, id = 1) {
-  const name = params['name'] ?? params['uri'];
-  return {
-    message: { jsonrpc: '2.0', id, method, params: { ...params, _meta: META } },
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      'mcp-protocol-version': '2026-07-28',
-      'mcp-method': method,
-      ...(typeof name === 'string' ? { 'mcp-name': name } : {}),
-    },
-  };
-}
 
 /** The real gateway in this process, over the real journal server in another. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
