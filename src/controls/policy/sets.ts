@@ -19,6 +19,16 @@ const NEVER: ActiveSet = {
   activated_at: 0,
 };
 
+const NO_POLICIES: PolicyProblem = {
+  severity: 'error',
+  file: '.',
+  line: 1,
+  column: 1,
+  policy: undefined,
+  message: 'the folder holds no policies, so what was active stays active',
+  help: 'To stop everything at once: sallyport kill --all.',
+};
+
 /**
  * The sets' life. What decides is what the database names as active; the folder only proposes. So every replica decides
  * alike, and whoever can write the folder cannot widen by it.
@@ -136,6 +146,8 @@ export class Sets implements PolicySets {
     const { files, problems } = await loadPolicies(this.#parts.folder);
     const text = readPolicies(files, this.#parts.fulfillable);
     const found = [...problems, ...text.problems];
+    // An empty folder is a disk that is not mounted more often than a wish; stopping everything has its own verb.
+    if (!hasErrors(found) && text.policies.length === 0) found.push(NO_POLICIES);
     if (!hasErrors(found)) found.push(...validatePolicies(text, this.#engine.registered));
     const set = { digest: digestOf(files), files };
     const isActive = set.digest === this.#active.digest;
