@@ -40,6 +40,8 @@ export type WorldOptions = {
   policies?: string;
   /** Further entries of `upstreams:`, as YAML at two spaces. */
   upstreams?: string;
+  /** Further entries of `listen:`, as YAML in one line. */
+  listen?: string;
   /** Further top-level YAML. */
   extra?: string;
   storage?: string;
@@ -154,8 +156,9 @@ async function freePort(): Promise<number> {
 }
 
 function configText(url: string, agents: number, people: number, options: WorldOptions): string {
-  const { upstreams = '', extra = '', storage } = options;
-  return `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}" }
+  const { upstreams = '', extra = '', listen, storage } = options;
+  const more = listen === undefined ? '' : `, ${listen}`;
+  return `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}"${more} }
 policy: { activation: file }
 ${storage === undefined ? '' : `storage: { url: "${storage}" }\n`}upstreams:
   journal: { url: "${url}", shared: true, tools: { read_text: { arguments: { path: path } } } }
