@@ -44,7 +44,7 @@ export async function openAgentsSide(
     policy: controls.policy.engine,
     ledger: controls.ledger,
     state: controls.state,
-    bounds: () => boundsOf(config(), url.now),
+    bounds: remembered(config, (now) => boundsOf(now, url.now)),
     table: parts.table,
   });
   const mcp = await openMcp({
@@ -60,13 +60,23 @@ export async function openAgentsSide(
   });
   stack.defer(() => mcp.close());
   const server = openAgentsDoor({
-    handlers: handlersOf(controls, mcp, () => hostsOf(config(), url.now)),
+    handlers: handlersOf(controls, mcp, remembered(config, (now) => hostsOf(now, url.now))),
     header_bytes_max: config().limits.header_bytes_max,
     connections_max: config().limits.connections_max,
   });
   url.now = await listen(server, agents);
   stack.defer(() => closeServer(server));
   return { url: url.now, enforcement, upstreams };
+}
+
+/** Worked out once for each configuration: it is asked for several times in each exchange. */
+function remembered<T>(config: () => Config, work: (config: Config) => T): () => T {
+  let last: { config: Config; result: T } | undefined;
+  return () => {
+    const now = config();
+    if (last?.config !== now) last = { config: now, result: work(now) };
+    return last.result;
+  };
 }
 
 export function settingsOf(config: Config) {
