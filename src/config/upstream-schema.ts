@@ -8,9 +8,11 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 const tool = z.strictObject({
   arguments: z
-    .record(z.string(), z.enum(['path', 'url', 'host']))
+    .record(z.string(), z.enum(['path', 'url', 'host', 'text']))
     .default({})
-    .describe('What an argument means. Policy sees it normalised; traversal, encoded separators and NUL are refused.'),
+    .describe(
+      'What an argument means. Policy sees paths, URLs and hosts normalised; traversal, encoded separators and NUL are refused. Arguments with the name of a path may not climb (`..`) even where nothing is said; `text` says that one is no path.',
+    ),
 });
 
 const limits = z.strictObject({

@@ -60,7 +60,11 @@ export async function openAgentsSide(
   });
   stack.defer(() => mcp.close());
   const server = openAgentsDoor({
-    handlers: handlersOf(controls, mcp, remembered(config, (now) => hostsOf(now, url.now))),
+    handlers: handlersOf(
+      controls,
+      mcp,
+      remembered(config, (now) => hostsOf(now, url.now)),
+    ),
     header_bytes_max: config().limits.header_bytes_max,
     connections_max: config().limits.connections_max,
   });

@@ -103,6 +103,16 @@ export const PROBES: readonly Probe[] = [
   },
   {
     never: 2,
+    name: 'what is called a path may not climb, also where the operator said nothing about it',
+    async attack(world) {
+      for (const path of ['reports/../secret', 'reports/%2E%2e%2fsecret', 'reports\\..\\secret']) {
+        const called = await world.call(world.triage, 'read_text', { path }, { server: 'unannotated' });
+        refusedWith(called, 'arguments_invalid');
+      }
+    },
+  },
+  {
+    never: 2,
     name: 'a tool that exists and is hidden answers like one that does not exist',
     async attack(world) {
       const other = await world.register('nobody-yet');

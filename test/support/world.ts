@@ -28,6 +28,11 @@ when { context.args.line like "ok*" };
 permit (principal == Agent::"triage", action == Action::"tool.call", resource == Tool::"journal/read_text")
 when { context.args.path like "reports/*" };
 
+@id("reads-unannotated")
+@reason("The same server again, of whose arguments the operator says nothing.")
+permit (principal == Agent::"triage", action == Action::"tool.call", resource == Tool::"unannotated/read_text")
+when { context.args.path like "reports*" };
+
 @id("asks-before-holding")
 @reason("A person wants to see lines that say hold.")
 @approve("team-ops")
@@ -162,6 +167,7 @@ function configText(url: string, agents: number, people: number, options: WorldO
 policy: { activation: file }
 ${storage === undefined ? '' : `storage: { url: "${storage}" }\n`}upstreams:
   journal: { url: "${url}", shared: true, tools: { read_text: { arguments: { path: path } } } }
+  unannotated: { url: "${url}", shared: true }
 ${upstreams}${extra}`;
 }
 

@@ -7,7 +7,7 @@ import { type Normalised, normaliseUri } from './uris.ts';
  * a path a string; a rule over paths needs one spelling for each, and a server that resolves `reports/../secret` must
  * never be given it. Policy and server get the same normalised value.
  */
-export type Meaning = 'path' | 'url' | 'host';
+export type Meaning = 'path' | 'url' | 'host' | 'text';
 
 export type Understood = { args: JsonObject; problem: string | undefined };
 
@@ -19,7 +19,26 @@ export function understand(args: JsonObject, meanings: Readonly<Record<string, M
     if (typeof changed === 'string') return { args, problem: `${place}: ${changed}` };
     if (changed !== undefined) result = changed;
   }
-  return { args: result, problem: nulIn(result, '') };
+  return { args: result, problem: nulIn(result, '') ?? climbingIn(result, meanings) };
+}
+
+/** Names that people give to paths. */
+const PATH_NAME = /(?:^|[_-]|[a-z](?=[A-Z]))(?:paths?|files?|file_?names?|dir|directory|folder)$/i;
+/** A segment of two dots between separators, however they are written. */
+const CLIMB = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){2}(?:$|[/\\]|%2f|%5c)/i;
+
+/**
+ * A rule such as `path like "reports/*"` is met by `reports/../secret`, and nobody thinks of that when writing it. So what
+ * is called a path may not climb, also where the operator said nothing about it; `text` says that it is none.
+ */
+function climbingIn(args: JsonObject, meanings: Readonly<Record<string, Meaning>>): string | undefined {
+  for (const [name, value] of Object.entries(args)) {
+    if (meanings[name] !== undefined || !PATH_NAME.test(name)) continue;
+    const texts = Array.isArray(value) ? value : [value];
+    if (texts.some((text) => typeof text === 'string' && CLIMB.test(text)))
+      return `${name}: it leaves its folder with ".."`;
+  }
+  return undefined;
 }
 
 /** A copy with the value at the end of the path changed; undefined where there is none; text where it is refused. */
@@ -54,6 +73,7 @@ const NORMALISERS: Readonly<Record<Meaning, (text: string) => Normalised>> = {
   path: normalisePath,
   url: normaliseUri,
   host: normaliseHost,
+  text: (text) => ({ kind: 'normal', text }),
 };
 
 /** POSIX paths without `.`, empty segments or a slash at the end. `..` is refused rather than resolved: nobody needs it. */
