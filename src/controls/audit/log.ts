@@ -113,7 +113,7 @@ export class TransparencyLog {
     const state = this.#state;
     if (state.kind === 'forked') return;
     try {
-      await state.sequencer.run();
+      await state.sequencer.run(now);
       this.#tell(state.sequencer.edge.size);
       if (state.sequencer.edge.size === (state.publisher.newest?.size ?? 0)) return;
       if (!now && this.#parts.clock.monotonic() - this.#published_at < PUBLISH_MS) return this.touch();
@@ -228,7 +228,7 @@ export class TransparencyLog {
 
   #opened(fork: number, edge: Edge, publisher: Publisher): Open {
     const { db, clock, writer, defer } = this.#parts;
-    const holder = `${writer().replica} ${writer().epoch}`;
+    const holder = writer().replica;
     const sequencer = new Sequencer({ db, clock, holder, writer, defer }, fork, edge);
     return { kind: 'open', fork, sequencer, publisher };
   }

@@ -27,7 +27,7 @@ const HOLD_MS = 3_000;
 export type SequencerParts = {
   db: Database;
   clock: Clock;
-  /** Names this process among those that may sequence. */
+  /** Names this replica among those that may sequence. */
   holder: string;
   writer: () => EpochWriter;
   defer: (work: () => void) => void;
@@ -56,13 +56,13 @@ export class Sequencer {
     return this.#edge;
   }
 
-  /** Follows the head, then sequences all there is, if nobody else does. @throws LogForked, StorageError */
-  async run(): Promise<void> {
-    while (await this.#step()) await new Promise<void>((resolve) => this.#parts.defer(resolve));
+  /** Follows the head, then sequences all there is, if nobody else does or `now`. @throws LogForked, StorageError */
+  async run(now = false): Promise<void> {
+    while (await this.#step(now)) await new Promise<void>((resolve) => this.#parts.defer(resolve));
   }
 
   /** Whether there may be more. */
-  async #step(): Promise<boolean> {
+  async #step(now: boolean): Promise<boolean> {
     const { db, holder } = this.#parts;
     const pending = await unsequenced(db);
     const head = await this.#head();
@@ -71,7 +71,7 @@ export class Sequencer {
       throw new LogForked(`the database's log has ${head.size} entries, ${this.#edge.size} were seen`);
     }
     if (pending.length === 0) return false;
-    if (head.holder !== holder && head.holder_until > (await db.now())) return false;
+    if (!now && head.holder !== holder && head.holder_until > (await db.now())) return false;
     return this.#sequence(head, pending);
   }
 

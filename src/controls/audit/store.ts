@@ -22,7 +22,7 @@ export const migrations: readonly Migration[] = [
       create table audit_spans (first_index bigint primary key, first_seat bigint not null, entries bigint not null);
       create unique index audit_spans_seat on audit_spans (first_seat);
       create table audit_head (
-        only bigint primary key, fork bigint not null, origin text not null, size bigint not null, root text not null,
+        one bigint primary key, fork bigint not null, origin text not null, size bigint not null, root text not null,
         holder text not null, holder_until bigint not null, checkpoint text);`,
   },
 ];
@@ -207,13 +207,13 @@ export type HeadRow = {
 const HEAD_LIST = 'fork, origin, size, root, holder, holder_until, checkpoint';
 
 export async function readHead(sql: Sql): Promise<HeadRow | undefined> {
-  return (await sql.query<Row & HeadRow>(`select ${HEAD_LIST} from audit_head where only = 1`))[0];
+  return (await sql.query<Row & HeadRow>(`select ${HEAD_LIST} from audit_head where one = 1`))[0];
 }
 
 export async function createHead(sql: Sql, origin: string, root: string): Promise<void> {
   await sql.query(
-    `insert into audit_head (only, fork, origin, size, root, holder, holder_until, checkpoint)
-     values (1, 0, $1, 0, $2, '', 0, null) on conflict (only) do nothing`,
+    `insert into audit_head (one, fork, origin, size, root, holder, holder_until, checkpoint)
+     values (1, 0, $1, 0, $2, '', 0, null) on conflict (one) do nothing`,
     [origin, root],
   );
 }
@@ -226,7 +226,7 @@ export async function advanceHead(
 ): Promise<boolean> {
   const rows = await tx.query(
     `update audit_head set size = $4, root = $5, holder = $6, holder_until = $7
-     where only = 1 and fork = $1 and size = $2 and root = $3 returning size`,
+     where one = 1 and fork = $1 and size = $2 and root = $3 returning size`,
     [from.fork, from.size, from.root, to.size, to.root, to.holder, to.holder_until],
   );
   return rows.length === 1;
@@ -238,14 +238,14 @@ export async function forkHead(
 ): Promise<boolean> {
   const rows = await tx.query(
     `update audit_head set fork = $1, origin = $2, size = $3, root = $4, holder = '', holder_until = 0, checkpoint = null
-     where only = 1 and fork = $1 - 1 returning fork`,
+     where one = 1 and fork = $1 - 1 returning fork`,
     [to.fork, to.origin, to.size, to.root],
   );
   return rows.length === 1;
 }
 
 export async function saveCheckpoint(sql: Sql, fork: number, checkpoint: string): Promise<void> {
-  await sql.query('update audit_head set checkpoint = $2 where only = 1 and fork = $1', [fork, checkpoint]);
+  await sql.query('update audit_head set checkpoint = $2 where one = 1 and fork = $1', [fork, checkpoint]);
 }
 
 export type Unsequenced = { epoch: number; n: number; done: number };
