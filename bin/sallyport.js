@@ -49,9 +49,8 @@ function relaunch() {
   const node = newerNode();
   if (node === undefined) giveUp('the Node that comes with the package is not installed for this machine.');
   const child = spawn(node, [here, ...process.argv.slice(2)], { stdio: 'inherit' });
-  // Ctrl-C reaches the child by itself; this process only waits for it to finish cleanly.
-  process.on('SIGINT', () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // On a terminal Ctrl-C reaches the child as well; it takes two of one moment for one. This process only waits.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => giveUp(`the Node that comes with the package does not start (${error.message}).`));
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code === null ? 1 : code);

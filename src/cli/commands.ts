@@ -7,6 +7,18 @@ export type Group = (typeof GROUPS)[number];
 /** Every command. Its file is loaded when it is called, not before. */
 export const COMMANDS: readonly Entry[] = [
   entry(
+    'Run',
+    'up',
+    'Start the gateway here; the first time, write a starter',
+    async () => (await import('./commands/up.ts')).up,
+  ),
+  entry(
+    'Run',
+    'demo',
+    'Play the first story in a temporary folder',
+    async () => (await import('./commands/demo.ts')).demo,
+  ),
+  entry(
     'See',
     'status',
     'What runs, what waits for a person, what is wrong',
@@ -52,7 +64,11 @@ export const COMMANDS: readonly Entry[] = [
     'The active policies and the proposals',
     async () => (await import('./commands/policy-set.ts')).list,
   ),
+  entry('Write', 'policy check', 'Check policy files', async () => (await import('./commands/policy.ts')).check),
+  entry('Write', 'policy test', 'Run policy test cases', async () => (await import('./commands/policy.ts')).test),
+  entry('Write', 'policy format', 'Format policy files', async () => (await import('./commands/policy.ts')).format),
   entry('Write', 'config check', 'Check sallyport.yaml', async () => (await import('./commands/config.ts')).check),
+  entry('Prove', 'verify', 'Check a log or a proof offline', async () => (await import('./commands/verify.ts')).verify),
   entry(
     'Prove',
     'audit checkpoint',
@@ -64,6 +80,12 @@ export const COMMANDS: readonly Entry[] = [
     'audit export',
     'Write a proof of one receipt',
     async () => (await import('./commands/audit.ts')).exportProof,
+  ),
+  entry(
+    'Prove',
+    'audit fork',
+    'Go on after a restore, under a new origin',
+    async () => (await import('./commands/audit.ts')).fork,
   ),
   entry(
     'Run',

@@ -45,14 +45,14 @@ async function runCommand(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
+  const onSignal = interruptOnce(interrupt);
   try {
     const { args, options } = parseCall(command, argv);
     if (options.flag('help')) {
       terminal.write(commandHelp(name, command, terminal));
       return DONE;
     }
-    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
     return await command.run({ terminal, args, options, json: options.flag('json'), signal: interrupt.signal });
   } catch (error) {
     if (error instanceof UsageError) {
@@ -66,6 +66,18 @@ async function runCommand(
   } finally {
     process.removeListener('SIGINT', onSignal).removeListener('SIGTERM', onSignal);
   }
+}
+
+const IMPATIENT_MS = 1_000;
+
+/** The first signal asks to end cleanly, a later one ends at once. Two of one moment are one: the launcher passes it on too. */
+function interruptOnce(interrupt: AbortController): () => void {
+  let first: number | undefined;
+  return () => {
+    if (first !== undefined && performance.now() - first > IMPATIENT_MS) process.exit(130);
+    first ??= performance.now();
+    interrupt.abort();
+  };
 }
 
 /** From package.json, two levels above both src/cli and dist/cli. */

@@ -21,21 +21,26 @@ export function foreign(text: string, width = 200): string {
   return seen.length <= width ? seen : `${seen.slice(0, Math.max(1, width - 1))}…`;
 }
 
-/** Words folded to the terminal's width, each line indented. */
+/** Words folded to the terminal's width; each line is indented, and keeps what it was indented by itself. */
 export function fold(text: string, columns: number | undefined, indent = ''): string {
-  const width = columns === undefined ? Number.POSITIVE_INFINITY : Math.max(20, columns - indent.length);
+  const lines = text.split('\n').flatMap((line) => {
+    const own = indent + (/^ */.exec(line)?.[0] ?? '');
+    return columns === undefined ? [indent + line] : foldLine(line.trimStart(), columns, own);
+  });
+  return lines.map((line) => line.trimEnd()).join('\n');
+}
+
+function foldLine(text: string, columns: number, indent: string): string[] {
+  const width = Math.max(20, columns - indent.length);
   const lines: string[] = [];
-  for (const paragraph of text.split('\n')) {
-    let line = '';
-    for (const word of paragraph.split(' ')) {
-      if (line !== '' && line.length + 1 + word.length > width) {
-        lines.push(line);
-        line = word;
-      } else line = line === '' ? word : `${line} ${word}`;
-    }
-    lines.push(line);
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(indent + line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
   }
-  return lines.map((line) => (line === '' ? '' : indent + line)).join('\n');
+  return [...lines, indent + line];
 }
 
 /** Columns aligned by two spaces; the last takes what is left of the width. Cells are text from elsewhere. */

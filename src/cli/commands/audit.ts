@@ -1,6 +1,7 @@
 import { isId } from '../../core/ids.ts';
-import { type Command, DONE, UsageError } from '../command.ts';
-import { gatewayOf, report } from '../gateway.ts';
+import { visibleJson, visibleText } from '../../core/visible-text.ts';
+import { type Command, DONE, FAILED, UsageError } from '../command.ts';
+import { clientOf, configOf, gatewayOf, report } from '../gateway.ts';
 
 export const checkpoint: Command = {
   usage: '',
@@ -35,6 +36,35 @@ export const exportProof: Command = {
     const answer = await client.call('log.proof', { params: { receipt } });
     if (answer.kind === 'failure') return report(call, answer);
     call.terminal.write(call.json ? `${JSON.stringify({ proof: answer.value })}\n` : answer.value);
+    return DONE;
+  },
+};
+
+export const fork: Command = {
+  usage: '',
+  arity: [0, 0],
+  about:
+    'Opens a new origin of the log that names the last checkpoint of the old one: the way on after a restore or a failover, when the gateway says log_forked. The gateway must be stopped. If nobody restored anything, do not: find out first who changed the log.',
+  examples: [['sallyport audit fork --yes', 'after a restore']],
+  options: { yes: { type: 'boolean', about: 'Do it. Without it, only says what would be done.' } },
+  async run(call) {
+    const config = configOf(call);
+    if (typeof config === 'number') return config;
+    const running = await clientOf(config).call('status', {});
+    if (running.kind === 'ok') {
+      call.terminal.note('A gateway runs on this log. Stop it first (Ctrl-C), then fork.\n');
+      return FAILED;
+    }
+    if (!call.options.flag('yes')) {
+      call.terminal.note(
+        `Would continue the log ${config.audit.origin} under a new origin. Do it: sallyport audit fork --yes\n`,
+      );
+      return FAILED;
+    }
+    const { forkLog } = await import('../../main/fork.ts');
+    const forked = await forkLog(config, 'local');
+    const text = `The log goes on as ${visibleText(forked.origin)}; receipt ${forked.receipt}. Start the gateway: sallyport up\n`;
+    call.terminal.write(call.json ? `${visibleJson(forked)}\n` : text);
     return DONE;
   },
 };
