@@ -82,9 +82,9 @@ test('random policies come out as in cedar-wasm: the satisfied ones and those th
         seen.errors += ours.errors.length;
       },
     ),
-    { numRuns: 1500 },
+    { numRuns: 500 },
   );
-  assert.ok(seen.satisfied > 100 && seen.errors > 100, `too tame to prove anything: ${JSON.stringify(seen)}`);
+  assert.ok(seen.satisfied > 50 && seen.errors > 50, `too tame to prove anything: ${JSON.stringify(seen)}`);
 });
 
 test('what is said of an unknown context holds for every context', () => {
@@ -110,7 +110,7 @@ test('what is said of an unknown context holds for every context', () => {
         }
       },
     ),
-    { numRuns: 800 },
+    { numRuns: 300 },
   );
   assert.ok(decided > 100);
 });

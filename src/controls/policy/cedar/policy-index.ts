@@ -86,6 +86,20 @@ function collect(root: ByAction, environment: Environment): readonly CompiledPol
       lookUp(byPrincipal, principal, entities, (leaf) => leaves.push(leaf)),
     ),
   );
-  if (leaves.length <= 1) return leaves[0] ?? [];
-  return [...new Set(leaves.flat())].sort((a, b) => a.ordinal - b.ordinal);
+  return leaves.length <= 1 ? (leaves[0] ?? []) : merge(leaves);
+}
+
+/** Each leaf is in order by itself. A policy with several actions in its head may be in two. */
+function merge(leaves: readonly Leaf[]): CompiledPolicy[] {
+  const all: CompiledPolicy[] = [];
+  for (const leaf of leaves) for (const policy of leaf) all.push(policy);
+  all.sort((a, b) => a.ordinal - b.ordinal);
+  let kept = 0;
+  for (const policy of all) {
+    if (kept > 0 && all[kept - 1] === policy) continue;
+    all[kept] = policy;
+    kept += 1;
+  }
+  all.length = kept;
+  return all;
 }

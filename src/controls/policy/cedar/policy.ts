@@ -74,9 +74,10 @@ function conjunctsOf(expression: CedarJson): CedarJson[] {
 
 /** Evaluates the conditions: the scope has been matched before. */
 export function evaluateConditions(conjuncts: readonly Conjunct[], environment: Environment): Result {
-  for (const [at, conjunct] of conjuncts.entries()) {
-    const value = conjunct.evaluate(environment);
+  for (let at = 0; at < conjuncts.length; at += 1) {
+    const value = conjuncts[at]!.evaluate(environment);
     if (value === true) continue;
+    if (value === false) return false;
     if (value instanceof Partial) return evaluateRest(value.mask, conjuncts.slice(at + 1), environment);
     return asBoolean(value);
   }
