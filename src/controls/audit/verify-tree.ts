@@ -138,7 +138,9 @@ class TreeCheck {
           continue;
         }
         const at = published.findIndex((hash, within) => hash !== hashes[first + within]);
-        if (at >= 0) problems.add('tile_changed', (first + at) * span, `${path} is not of these entries`);
+        if (at < 0) continue;
+        const from = (first + at) * span;
+        problems.addRange('tile_changed', from, from + span, `${path} is not of these entries`);
       }
     }
   }
