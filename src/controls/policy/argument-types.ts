@@ -17,6 +17,8 @@ export type ArgumentRecord = Extract<ArgumentType, { kind: 'record' }>;
 export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__entity', '__extn', '__expr']);
 
 const DEPTH_MAX = 16;
+/** References let a schema of a few lines unfold without end: ten to the depth. */
+const NODES_MAX = 5_000;
 const SCALARS: Readonly<Record<string, ArgumentType>> = {
   string: { kind: 'string' },
   integer: { kind: 'long' },
@@ -37,7 +39,7 @@ const DECLARES_ELSEWHERE = [
 ];
 
 export function argumentsOf(inputSchema: JsonObject): ArgumentRecord {
-  const { type } = readSchema(inputSchema, { root: inputSchema, open: [] }, 0);
+  const { type } = readSchema(inputSchema, { root: inputSchema, open: [], budget: { nodes: NODES_MAX } }, 0);
   // Not an object, or nothing that can be told: whatever arrives is hidden from policy.
   return type.kind === 'record' ? type : { kind: 'record', fields: new Map(), open: true };
 }
@@ -57,7 +59,7 @@ export function promptArgumentsOf(declared: JsonValue | undefined): ArgumentReco
   return { kind: 'record', fields, open: false };
 }
 
-type Reading = { root: JsonObject; open: readonly string[] };
+type Reading = { root: JsonObject; open: readonly string[]; budget: { nodes: number } };
 type Read = { type: ArgumentType; nullable: boolean };
 
 const opaque = (why: string): Read => ({ type: { kind: 'opaque', why }, nullable: false });
@@ -65,6 +67,8 @@ const opaque = (why: string): Read => ({ type: { kind: 'opaque', why }, nullable
 function readSchema(schema: JsonValue | undefined, reading: Reading, depth: number): Read {
   if (!isJsonObject(schema)) return opaque('of any type');
   if (depth > DEPTH_MAX) return opaque('nested too deeply');
+  reading.budget.nodes -= 1;
+  if (reading.budget.nodes < 0) return opaque('declared by a schema that unfolds too far');
   if (typeof schema['$ref'] === 'string') return readReference(schema['$ref'], reading, depth);
   const union = schema['anyOf'] ?? schema['oneOf'];
   if (schema['type'] === undefined && Array.isArray(union)) return readUnion(union, reading, depth);
@@ -83,7 +87,7 @@ function readReference(reference: string, reading: Reading, depth: number): Read
     const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
     target = isJsonObject(target) && Object.hasOwn(target, name) ? target[name] : undefined;
   }
-  return readSchema(target, { root: reading.root, open: [...reading.open, reference] }, depth + 1);
+  return readSchema(target, { ...reading, open: [...reading.open, reference] }, depth + 1);
 }
 
 /** `anyOf: [T, null]` is a T that may be null; other unions have no one type. */
