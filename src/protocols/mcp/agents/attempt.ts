@@ -160,7 +160,9 @@ export class McpAttempt implements Attempt {
   ): Plan | Refusal | Promise<Plan | Refusal> {
     const { id, method, params } = message;
     const meta = objectOf(params['_meta']);
-    this.#modern = meta[META.version] !== undefined || isModernVersion(this.#fields.version);
+    // A session is begun by negotiation, so its first request may name a version that nobody here knows.
+    const begins = method === 'initialize' && this.#fields.version !== MODERN;
+    this.#modern = meta[META.version] !== undefined || (!begins && isModernVersion(this.#fields.version));
     this.#asked = { id, method, modern: this.#modern };
     if (typeof meta['traceparent'] === 'string') this.trace = traceId(meta['traceparent']) ?? this.trace;
     const problem = this.#modern

@@ -7,7 +7,7 @@ import { type Asking, type Carried, type Operation, objectOf, type Plan } from '
 import { type Outgoing, type Prepared, prepare, send } from './forwarding.ts';
 import { checkMirroredFields, mirroredFields } from './headers.ts';
 import { asksForInput, passQuestions, readInput } from './input-required.ts';
-import { understand } from './meanings.ts';
+import { type Meaning, understand } from './meanings.ts';
 import { notFound } from './names.ts';
 import { asPrivate, translate } from './results.ts';
 import { normaliseUri } from './uris.ts';
@@ -42,7 +42,7 @@ function examine(
   tool: ToolDefinition,
   given: JsonObject,
 ): { args: JsonObject; defect: Refusal | undefined } {
-  const meanings = asking.parts.settings().upstreams[tool.server]?.tools[tool.name]?.arguments ?? NO_MEANINGS;
+  const meanings = meaningsOf(asking, tool);
   const { args, problem } = understand(given, meanings);
   if (problem !== undefined) return { args, defect: badArguments(problem, `An argument was refused: ${problem}.`) };
   const mirrored = asking.modern ? checkMirroredFields(asking.fields, tool.inputSchema, given) : undefined;
@@ -50,6 +50,12 @@ function examine(
   const unfit = asking.parts.schemas.problem(tool.inputSchema, args);
   if (unfit === undefined) return { args, defect: undefined };
   return { args, defect: badArguments(unfit, `The arguments do not fit the schema of the tool: ${unfit}.`) };
+}
+
+/** The server chose the tool's name, which may be that of something every object has. */
+function meaningsOf(asking: Asking, { server, name }: ToolDefinition): Readonly<Record<string, Meaning>> {
+  const tools = asking.parts.settings().upstreams[server]?.tools ?? {};
+  return (Object.hasOwn(tools, name) ? tools[name]?.arguments : undefined) ?? NO_MEANINGS;
 }
 
 function badArguments(reason: string, told: string): Refusal {

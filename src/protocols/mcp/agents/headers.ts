@@ -30,21 +30,21 @@ type Singles = Omit<Fields, 'proofs' | 'params'>;
 
 const PARAM_PREFIX = 'mcp-param-';
 
-const FIELD_KEYS: Readonly<Record<string, keyof Singles>> = {
-  authorization: 'authorization',
-  host: 'host',
-  origin: 'origin',
-  accept: 'accept',
-  'content-type': 'content_type',
-  'content-encoding': 'content_encoding',
-  'content-length': 'content_length',
-  traceparent: 'traceparent',
-  'mcp-protocol-version': 'version',
-  'mcp-method': 'method',
-  'mcp-name': 'name',
-  'mcp-session-id': 'session',
-  'last-event-id': 'last_event',
-};
+const FIELD_KEYS: ReadonlyMap<string, keyof Singles> = new Map([
+  ['authorization', 'authorization'],
+  ['host', 'host'],
+  ['origin', 'origin'],
+  ['accept', 'accept'],
+  ['content-type', 'content_type'],
+  ['content-encoding', 'content_encoding'],
+  ['content-length', 'content_length'],
+  ['traceparent', 'traceparent'],
+  ['mcp-protocol-version', 'version'],
+  ['mcp-method', 'method'],
+  ['mcp-name', 'name'],
+  ['mcp-session-id', 'session'],
+  ['last-event-id', 'last_event'],
+]);
 
 /** `raw` as node:http gives it: names and values in turn. Its parsed form hides repetitions. */
 export function readFields(raw: readonly string[]): Fields {
@@ -54,7 +54,7 @@ export function readFields(raw: readonly string[]): Fields {
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = (raw[at] as string).toLowerCase();
     const value = raw[at + 1] as string;
-    const key = FIELD_KEYS[name];
+    const key = FIELD_KEYS.get(name);
     if (key !== undefined) fields[key] = joined(fields[key], value);
     else if (name === 'dpop') proofs.push(value);
     else if (name.startsWith(PARAM_PREFIX)) params.set(name, joined(params.get(name), value));
@@ -66,14 +66,14 @@ function joined(earlier: string | undefined, value: string): string {
   return earlier === undefined ? value : `${earlier}, ${value}`;
 }
 
-const ABSENT = Object.fromEntries(Object.values(FIELD_KEYS).map((key) => [key, undefined])) as Singles;
+const ABSENT = Object.fromEntries([...FIELD_KEYS.values()].map((key) => [key, undefined])) as Singles;
 
 /** Where `Mcp-Name` is required, and what of the body it repeats. */
-const NAMED: Readonly<Record<string, 'name' | 'uri'>> = {
-  'tools/call': 'name',
-  'resources/read': 'uri',
-  'prompts/get': 'name',
-};
+const NAMED: ReadonlyMap<string, 'name' | 'uri'> = new Map([
+  ['tools/call', 'name'],
+  ['resources/read', 'uri'],
+  ['prompts/get', 'name'],
+]);
 
 /**
  * 2026-07-28, "Server validation": what a header repeats of the body must agree with it. Otherwise something in between
@@ -83,7 +83,7 @@ export function checkStandardFields(fields: Fields, method: string, params: Json
   const meta = params['_meta'] as JsonObject;
   if (fields.version !== meta[META.version]) return mismatch('MCP-Protocol-Version', fields.version);
   if (fields.method !== method) return mismatch('Mcp-Method', fields.method);
-  const source = NAMED[method];
+  const source = NAMED.get(method);
   if (source === undefined) return undefined;
   const named = fields.name === undefined ? undefined : decodeField(fields.name);
   return named === undefined || named !== params[source] ? mismatch('Mcp-Name', fields.name) : undefined;
