@@ -1,12 +1,15 @@
 import { hash } from 'node:crypto';
 import type { ExchangeDraft, OutcomeDraft } from '../controls/audit/index.ts';
 import type { Decision } from '../core/decision.ts';
-import type { Intent, OutcomeKind } from '../core/exchange.ts';
-import { writeJson } from '../core/json.ts';
+import type { Answer, Intent, OutcomeKind } from '../core/exchange.ts';
+import { type JsonObject, writeJson } from '../core/json.ts';
 import { LOWEST_LABEL } from '../core/label.ts';
 import type { Caller, Run } from '../core/principal.ts';
 import { isRefusal, type Refusal } from '../core/refusal.ts';
 import type { Pass } from './pass.ts';
+
+/** Of an answer so much is sealed beside its outcome, and can be erased there: enough to see what an agent was told. */
+const ANSWER_KEPT_BYTES_MAX = 4_096;
 
 /** What a receipt says of an exchange: everything that was established by the time it is written. */
 export function factsOf(pass: Pass): Partial<ExchangeDraft> {
@@ -99,8 +102,24 @@ export function outcomeOf(pass: Pass, ended_at: number): OutcomeDraft {
     labels: { after: pass.established().run?.labels ?? LOWEST_LABEL },
     checks: [...pass.checks],
   };
-  const cause = answer && (isRefusal(answer) ? answer.reason : answer.cause);
-  return cause === undefined ? draft : { ...draft, payload: { cause } };
+  const payload = sealedOf(pass, answer, released);
+  return payload === undefined ? draft : { ...draft, payload };
+}
+
+/** For who asks why: what went wrong, and the beginning of what came back. A list's count and digest say enough. */
+function sealedOf(
+  pass: Pass,
+  answer: Answer | Refusal | undefined,
+  released: Uint8Array | undefined,
+): JsonObject | undefined {
+  if (answer === undefined) return undefined;
+  if (isRefusal(answer)) return { cause: answer.reason };
+  const cause = answer.cause === undefined ? {} : { cause: answer.cause };
+  const isList = pass.established().intent?.effect === 'discover';
+  if (isList || released === undefined) return answer.cause === undefined ? undefined : cause;
+  if (released.byteLength <= ANSWER_KEPT_BYTES_MAX) return { ...cause, answered: answer.value };
+  const beginning = Buffer.from(released.subarray(0, ANSWER_KEPT_BYTES_MAX)).toString('utf8');
+  return { ...cause, answered: { beginning, bytes: released.byteLength } };
 }
 
 function outcomeKind(pass: Pass, answer: { outcome: OutcomeKind } | Refusal | undefined): OutcomeKind {

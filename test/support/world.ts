@@ -51,6 +51,8 @@ export type WorldOptions = {
   extra?: string;
   storage?: string;
   table?: (table: Table) => Table;
+  /** The built console. */
+  pages_folder?: string;
   /** Goes on with the folder of an earlier world. */
   folder?: string;
 };
@@ -145,6 +147,7 @@ async function start(folder: string, url: string, options: WorldOptions): Promis
   return startGateway({
     config: loaded.config,
     table: options.table,
+    pages_folder: options.pages_folder,
     report: (problem, error) => problems.push(`${problem}: ${error}`),
   });
 }
