@@ -15,7 +15,7 @@ export const verify: Command = {
       'sallyport verify .sallyport/log --seen checkpoint-2026-11-22.txt',
       'against a checkpoint that was kept elsewhere',
     ],
-    ['sallyport verify receipt.tlog-proof --key log.vkey', 'a proof that somebody handed over'],
+    ['sallyport verify receipt.tlog-proof --key verifier-key', 'a proof that somebody handed over'],
   ],
   options: {
     seen: {
