@@ -153,7 +153,7 @@ async function start(folder: string, url: string, options: WorldOptions): Promis
 }
 
 /** The issuer is the address, so it must be known before it is listened on. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
