@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identityMigrations } from '../../src/controls/identity/index.ts';
+import { pruneProofs } from '../../src/controls/identity/store/claims.ts';
 import type { ProofClaim } from '../../src/core/principal.ts';
 import type { Database } from '../../src/storage/index.ts';
 import { onEveryDatabase } from '../support/databases.ts';
 import { openReplica } from '../support/identity.ts';
 
+/** From the proof's signed `iat`, so the same whenever the same proof comes. */
+const LATER = Date.now() + 60_000;
 const ISSUER = 'http://127.0.0.1:8700';
 
-function claim(jti: string, jkt = 'key', expires_at = Date.now() + 60_000): ProofClaim {
+function claim(jti: string, jkt = 'key', expires_at = LATER): ProofClaim {
   return { jkt, jti, expires_at };
 }
 
@@ -61,6 +64,21 @@ onEveryDatabase('claiming proofs', (place) => {
     });
     await assert.rejects(failed);
     assert.deepEqual(await claims(db, claim('a')), [true]);
+    await close();
+  });
+
+  test('what has expired is forgotten in pieces, and nothing else is', async () => {
+    const { claims, db, close } = await opened();
+    const now = Date.now();
+    // Hundreds of one second: `iat` has no fraction.
+    const old = Array.from({ length: 300 }, (_, at) => claim(`old ${at}`, 'key', now - 500));
+    const live = Array.from({ length: 50 }, (_, at) => claim(`live ${at}`, 'key', now));
+    await claims(db, ...old, ...live);
+    let pieces = 1;
+    while (await pruneProofs(db, now, 100)) pieces += 1;
+    assert.equal(pieces, 3);
+    assert.ok((await claims(db, ...live)).every((won) => !won));
+    assert.ok((await claims(db, ...old)).every(Boolean));
     await close();
   });
 

@@ -1,4 +1,3 @@
-import type { Clock } from '../../core/clock.ts';
 import { isRefusal } from '../../core/refusal.ts';
 import { openTokenReader } from './access-token.ts';
 import { openAgents } from './agents.ts';
@@ -17,17 +16,18 @@ import { openRuns } from './runs.ts';
 import { SESSION_IDLE_MS_MAX } from './sessions.ts';
 import { Standing } from './standing.ts';
 import { openStops } from './stops.ts';
-import { pruneClaims } from './store/claims.ts';
+import { pruneAssertions, pruneProofs } from './store/claims.ts';
 import { prunePeople } from './store/people.ts';
 import { insertSigningKey } from './store/signing-keys.ts';
 import { openTime } from './time.ts';
 
+/** Between two sweeps, and between two pieces of one while there is more: SQLite does one thing at once. */
 const SWEEP_MS = 1_000;
+const PIECE_MS = 5;
+const PIECE_ROWS = 128;
 /** A replica whose clock is behind may still accept a proof for this long. */
 const CLAIM_MS_KEPT = 60_000;
-const CLAIMS_A_SWEEP_MAX = 4_096;
-const CLAIMS_AT_ONCE = 512;
-const PEOPLE_EVERY_SWEEPS = 60;
+const SLOW_EVERY_MS = 60_000;
 
 /** Joins the parts. Reads what stands, makes this replica's signing key known, and begins to follow changes. */
 export async function openIdentity(given: IdentityParts): Promise<Identity> {
@@ -48,7 +48,7 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
     if (topics.has(TOPIC)) await standing.refresh();
   });
   standing.onChange(() => runs.forget());
-  const endSweeps = sweepRepeatedly(clock, (count) => sweep(count, parts));
+  const endSweeps = sweepRepeatedly(parts);
   return {
     authenticate: openAuthenticate({ standing, tokens, proofs, bearers }),
     loadRun: (caller) => runs.load(caller),
@@ -83,32 +83,35 @@ async function publishSigningKey(parts: ChangeParts & IdentityParts): Promise<vo
   if (isRefusal(done)) throw new Error(`the signing key could not be made known: ${done.reason}`);
 }
 
-function sweepRepeatedly(clock: Clock, work: (count: number) => Promise<void>): () => void {
+/** Forgets what has expired, never on a request's time. */
+function sweepRepeatedly({ clock, db, time, report }: ChangeParts & IdentityParts): () => void {
   let cancel = (): void => {};
   let closed = false;
-  const next = (count: number): void => {
-    cancel = clock.after(SWEEP_MS, () => {
-      void work(count).then(() => {
-        if (!closed) next(count + 1);
-      });
+  let slow_at = 0;
+  const sweep = async (): Promise<boolean> => {
+    const now = time.now();
+    if (now - slow_at > SLOW_EVERY_MS) {
+      slow_at = now;
+      await pruneAssertions(db, now - CLAIM_MS_KEPT);
+      await prunePeople(db, now, now - SESSION_IDLE_MS_MAX);
+    }
+    return pruneProofs(db, now - CLAIM_MS_KEPT, PIECE_ROWS);
+  };
+  const next = (wait_ms: number): void => {
+    if (closed) return;
+    cancel = clock.after(wait_ms, () => {
+      sweep().then(
+        (more) => next(more ? PIECE_MS : SWEEP_MS),
+        (error: unknown) => {
+          report('what has expired could not be forgotten', error);
+          next(SWEEP_MS);
+        },
+      );
     });
   };
-  next(1);
+  next(SWEEP_MS);
   return () => {
     closed = true;
     cancel();
   };
-}
-
-/** Forgets what has expired. Never on a request's time, and in pieces, since SQLite does one thing at once. */
-async function sweep(count: number, { db, time, report }: ChangeParts): Promise<void> {
-  try {
-    const now = time.now();
-    for (let pruned = 0; pruned < CLAIMS_A_SWEEP_MAX; pruned += CLAIMS_AT_ONCE) {
-      if ((await pruneClaims(db, now - CLAIM_MS_KEPT, CLAIMS_AT_ONCE)) < CLAIMS_AT_ONCE) break;
-    }
-    if (count % PEOPLE_EVERY_SWEEPS === 0) await prunePeople(db, now, now - SESSION_IDLE_MS_MAX);
-  } catch (error) {
-    report('what has expired could not be pruned', error);
-  }
 }

@@ -2,7 +2,7 @@ import { InvalidRequest } from 'oidc-provider/lib/helpers/errors.js';
 import type { Database } from '../../storage/index.ts';
 import { ALGORITHMS, algorithmsOf } from './jwk.ts';
 import type { Standing } from './standing.ts';
-import { claimed, insertClaims } from './store/claims.ts';
+import { holdsAssertion, insertAssertion } from './store/claims.ts';
 
 /** What oidc-provider asks of its storage (its documented adapter interface). */
 export interface OidcAdapter {
@@ -50,16 +50,14 @@ function clients({ standing }: AdapterParts): OidcAdapter {
 }
 
 function replays({ db, now }: AdapterParts): OidcAdapter {
-  const claimOf = (id: string): string => `oauth.${id}`;
   return {
     async find(id) {
-      return (await claimed(db, claimOf(id))) ? { jti: id } : undefined;
+      return (await holdsAssertion(db, id)) ? { jti: id } : undefined;
     },
     /** oidc-provider looks and then stores, which two requests at once pass together; the unique index lets one through. */
     async upsert(id, _payload, expires_in_s) {
-      const claim = { claim: claimOf(id), expires_at: now() + expires_in_s * 1000 };
-      const won = await insertClaims(db, [claim]);
-      if (won.size === 0) throw new InvalidRequest('this assertion or proof was used before');
+      const first = await insertAssertion(db, { claim: id, expires_at: now() + expires_in_s * 1000 });
+      if (!first) throw new InvalidRequest('this assertion or proof was used before');
     },
   };
 }

@@ -43,8 +43,6 @@ export const identityMigrations: readonly Migration[] = [
         run text,
         used_at bigint not null
       );
-      create table identity_claims (claim text primary key, expires_at bigint not null);
-      create index identity_claims_expiry on identity_claims (expires_at);
       create table identity_stops (
         id text primary key,
         kind text not null,
@@ -56,7 +54,19 @@ export const identityMigrations: readonly Migration[] = [
       create table identity_signing_keys (kid text primary key, jwk text not null, added_at bigint not null);`,
   },
   {
-    id: 'identity/0002-people',
+    id: 'identity/0002-claims',
+    // The key begins with time: claims are written at one end of the tree and forgotten at the other, and nowhere else.
+    sql: {
+      sqlite: `
+        create table identity_proofs (expires_at bigint, claim text, primary key (expires_at, claim)) without rowid;
+        create table identity_assertions (claim text primary key, expires_at bigint not null);`,
+      postgres: `
+        create table identity_proofs (expires_at bigint, claim text, primary key (expires_at, claim));
+        create table identity_assertions (claim text primary key, expires_at bigint not null);`,
+    },
+  },
+  {
+    id: 'identity/0003-people',
     sql: `
       create table identity_people (
         id text primary key,
