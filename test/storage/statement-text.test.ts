@@ -4,13 +4,13 @@ import { readStatement } from '../../src/storage/statement-text.ts';
 
 test('translates placeholders, and only those', () => {
   const cases: [string, string, number][] = [
-    ['select $1, $2', 'select ?1, ?2', 2],
+    ['select $1, $2', 'select ?, ?', 2],
     ['select $2, $1, $2', 'select ?2, ?1, ?2', 2],
-    [`select '$1', $1`, `select '$1', ?1`, 1],
-    [`select 'it''s $1', $1`, `select 'it''s $1', ?1`, 1],
-    ['select "a$1", $1', 'select "a$1", ?1', 1],
+    [`select '$1', $1`, `select '$1', ?`, 1],
+    [`select 'it''s $1', $1`, `select 'it''s $1', ?`, 1],
+    ['select "a$1", $1', 'select "a$1", ?', 1],
     ['select $1 -- not $2\n, $3', 'select ?1 -- not $2\n, ?3', 3],
-    ['select /* $2\n $3 */ $1', 'select /* $2\n $3 */ ?1', 1],
+    ['select /* $2\n $3 */ $1', 'select /* $2\n $3 */ ?', 1],
     ['select $10', 'select ?10', 10],
     ['select 1', 'select 1', 0],
   ];
