@@ -4,6 +4,7 @@ import type { ForwardIo } from '../../../enforcement/index.ts';
 import type { UpstreamReply } from '../upstream.ts';
 import { type Asking, type Carried, objectOf } from './asking.ts';
 import { decideQuestion, isQuestion, missingCapability, named } from './children.ts';
+import { withoutForgeries } from './results.ts';
 import type { Binding } from './seal.ts';
 import { badParams, RPC, refuseAs } from './wire.ts';
 
@@ -59,6 +60,7 @@ export async function passQuestions(
     return refuse('upstream_request_denied', 'it asks in a way that this agent cannot be asked', CANNOT);
   const requests = objectOf(reply.result['inputRequests']);
   const state = reply.result['requestState'];
+  const meta = withoutForgeries(reply.result)['_meta'];
   const keys = Object.keys(requests);
   if (keys.length > QUESTIONS_MAX) return refuse('upstream_failed', `${keys.length} questions at once`);
   if (state !== undefined && typeof state !== 'string') return refuse('upstream_failed', 'requestState is no text');
@@ -73,7 +75,7 @@ export async function passQuestions(
     resultType: 'input_required',
     ...(keys.length > 0 ? { inputRequests: questions } : {}),
     requestState: sealed,
-    ...(isJsonObject(reply.result['_meta']) ? { _meta: reply.result['_meta'] } : {}),
+    ...(isJsonObject(meta) ? { _meta: meta } : {}),
   };
   return { kind: 'result', result, bytes: reply.bytes };
 }

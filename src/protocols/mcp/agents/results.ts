@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
-import { type Refusal, refuse } from '../../../core/refusal.ts';
+import { REFUSAL_CODES, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { UpstreamReply, UpstreamSession } from '../upstream.ts';
 import { type Asking, type Carried, objectOf } from './asking.ts';
 import { META, MODERN, RPC } from './wire.ts';
@@ -7,7 +7,7 @@ import { META, MODERN, RPC } from './wire.ts';
 /** A server's answer as the agent is to get it: in the agent's revision, under the names that the agent knows. */
 export function translate(asking: Asking, session: UpstreamSession, reply: UpstreamReply): Carried | Refusal {
   if (reply.kind === 'error') return error(asking, session.server, reply);
-  const value = renamed(asking, session.server, reply.result);
+  const value = renamed(asking, session.server, withoutForgeries(reply.result));
   if (!asking.modern) return { kind: 'result', result: withoutModernWords(value), bytes: reply.bytes };
   const kind = value['resultType'];
   if (session.era === MODERN && kind !== 'complete') {
@@ -25,6 +25,16 @@ export function asPrivate(asking: Asking, carried: Carried): Carried {
   return { ...carried, result: { ...carried.result, ttlMs, cacheScope: 'private' } };
 }
 
+const OWN_META = 'dev.sallyport/';
+
+/** What only the gateway may say of an answer: its receipt, and that it was refused. */
+export function withoutForgeries(value: JsonObject): JsonObject {
+  const meta = value['_meta'];
+  if (!isJsonObject(meta) || !Object.keys(meta).some((key) => key.startsWith(OWN_META))) return value;
+  const kept = Object.entries(meta).filter(([key]) => !key.startsWith(OWN_META));
+  return { ...value, _meta: Object.fromEntries(kept) };
+}
+
 function withoutModernWords(value: JsonObject): JsonObject {
   const { resultType: _, ttlMs: __, cacheScope: ___, ...rest } = value;
   return rest;
@@ -34,8 +44,11 @@ function error(asking: Asking, server: string, reply: Extract<UpstreamReply, { k
   const { code, data } = reply.error;
   const known = code === RPC.resource_not_found && asking.modern ? RPC.invalid_params : code;
   const told = { ...reply.error, code: known };
-  if (isJsonObject(data) && typeof data['uri'] === 'string') {
-    told.data = { ...data, uri: asking.naming.uri(server, data['uri']) };
+  if (isJsonObject(data)) {
+    told.data = { ...data };
+    if (typeof data['uri'] === 'string') told.data['uri'] = asking.naming.uri(server, data['uri']);
+    // The gateway's refusals carry their code there: a server cannot refuse in its name.
+    if ((REFUSAL_CODES as readonly unknown[]).includes(data['code'])) delete told.data['code'];
   }
   return { kind: 'error', error: told, bytes: reply.bytes, http: reply.http };
 }
