@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +55,8 @@ export type WorldOptions = {
   pages_folder?: string;
   /** Goes on with the folder of an earlier world. */
   folder?: string;
+  /** Another replica of this one's fleet: the same database, the same keys, the same public address. */
+  beside?: World;
 };
 
 export type Called = { status: number; headers: Headers; body: Answer; text: string };
@@ -69,6 +71,8 @@ type Answer = {
 export type World = {
   folder: string;
   running: Running;
+  /** Where agents believe that they are; tokens and proofs are made for it. */
+  public_url: string;
   /** The local operator, over the control socket. */
   local: Client;
   triage: AgentClient;
@@ -88,12 +92,17 @@ export type CallOptions = { server?: string; headers?: Record<string, string> };
 /** The real gateway in this process, over the real journal server in another. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'sallyport-world-'));
+  if (options.beside) {
+    cpSync(join(options.beside.folder, '.sallyport', 'keys'), join(folder, '.sallyport', 'keys'), { recursive: true });
+    cpSync(join(options.beside.folder, 'test-keys'), join(folder, 'test-keys'), { recursive: true });
+  }
   const upstream = await startJournal(join(folder, 'journal.txt'), join(folder, 'received.txt'));
   const running = await start(folder, upstream.url, options).catch((error) => {
     upstream.child.kill();
     throw error;
   });
   const local = createClient(socketTransport(running.socket_path as string), 'test');
+  const public_url = options.beside?.public_url ?? running.agents_url;
   const keys = join(folder, 'test-keys');
   mkdirSync(keys, { recursive: true });
 
@@ -103,7 +112,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     if (added.kind === 'ok') writeFileSync(path, JSON.stringify(added.value.private_key));
     else if (added.problem.code !== 'already_exists') throw new Error(JSON.stringify(added));
     const key = JSON.parse(readFileSync(path, 'utf8')) as AgentKey;
-    return AgentClient.open({ issuer: running.agents_url, agent, key, job: jobs[0] as string });
+    return AgentClient.open({ issuer: public_url, agent, key, job: jobs[0] as string });
   }
 
   async function send(message: unknown, headers: Record<string, string>, path = '/mcp/journal'): Promise<Called> {
@@ -116,16 +125,17 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   return {
     folder,
     running,
+    public_url,
     local,
     register,
     send,
-    triage: await register('triage'),
+    triage: options.beside?.triage ?? (await register('triage')),
     journal: () => linesOf(join(folder, 'journal.txt')),
     received: () => linesOf(join(folder, 'received.txt')),
     call(agent, tool, args, { server = 'journal', headers = {} } = {}) {
       const { message, headers: named } = modern('tools/call', { name: tool, arguments: args });
       const path = `/mcp/${server}`;
-      const proof = agent.headers('POST', `${running.agents_url}${path}`);
+      const proof = agent.headers('POST', `${public_url}${path}`);
       return send(message, { ...named, ...proof, ...headers }, path);
     },
     async stop({ keep = false } = {}) {
@@ -164,8 +174,9 @@ export async function freePort(): Promise<number> {
 }
 
 function configText(url: string, agents: number, people: number, options: WorldOptions): string {
-  const { upstreams = '', extra = '', listen, storage } = options;
-  const more = listen === undefined ? '' : `, ${listen}`;
+  const { upstreams = '', extra = '', listen, storage, beside } = options;
+  const named = beside === undefined ? '' : `, public_url: "${beside.public_url}"`;
+  const more = listen === undefined ? named : `${named}, ${listen}`;
   return `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}"${more} }
 policy: { activation: file }
 ${storage === undefined ? '' : `storage: { url: "${storage}" }\n`}upstreams:
