@@ -115,20 +115,29 @@ export class Runner implements Gateway {
     try {
       const verdict = run(pass);
       if (!(verdict instanceof Promise)) return verdict;
-      return await (stage === 'forward' ? verdict : this.#bounded(stage, verdict));
+      return await (stage === 'forward' ? verdict : this.#bounded(stage, verdict, pass));
     } catch (error) {
       return stageFailed(stage, error);
     }
   }
 
-  #bounded(stage: string, verdict: Promise<Verdict>): Promise<Verdict> {
+  #bounded(stage: string, verdict: Promise<Verdict>, pass: Pass): Promise<Verdict> {
     return new Promise((resolve, reject) => {
       const bound_ms = this.#parts.stageMsMax();
-      const cancel = this.#parts.clock.after(bound_ms, () =>
-        resolve(refuse('stage_timed_out', `${stage} took more than ${bound_ms} ms`)),
-      );
+      const cancel = this.#parts.clock.after(bound_ms, () => {
+        const refusal = refuse('stage_timed_out', `${stage} took more than ${bound_ms} ms`);
+        resolve(refusal);
+        void this.#afterAll(pass, verdict, refusal);
+      });
       verdict.then(resolve, reject).finally(cancel);
     });
+  }
+
+  /** An intent that becomes durable after its pass was refused has an outcome too: nothing was forwarded for it. */
+  async #afterAll(pass: Pass, verdict: Promise<Verdict>, refusal: Refusal): Promise<void> {
+    if (pass.established().receipt !== undefined) return;
+    await verdict.catch(() => undefined);
+    if (pass.established().receipt !== undefined) await this.#parts.recorder.brokenOff(pass, refusal);
   }
 
   /** No path leaves without a record: counted before identity, a receipt after it, an outcome after the intent. */

@@ -1,13 +1,16 @@
-import type { Transaction } from '../../storage/index.ts';
+import { StorageError, type Transaction } from '../../storage/index.ts';
 import { type Hash, leafHash } from './merkle.ts';
 import { receiptText, type Unplaced } from './receipt-text.ts';
 import type { Sealed } from './seal.ts';
 import { insertReceipts, receiptAt, seatOf, takePlaces } from './store.ts';
 
-/** Another replica took this epoch for dead and said what became of its open intents: nothing more may be written in it. */
-export class EpochClosed extends Error {
+/**
+ * Another replica took this epoch for dead and said what became of its open intents: nothing more may be written in it. A
+ * conflict, so that whoever writes in a transaction of its own (a stop, say) tries again in the epoch that follows.
+ */
+export class EpochClosed extends StorageError {
   constructor(epoch: number) {
-    super(`epoch ${epoch} was closed by another replica`);
+    super('conflict', `epoch ${epoch} was closed by another replica`);
   }
 }
 

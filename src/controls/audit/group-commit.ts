@@ -94,8 +94,7 @@ export class GroupCommit {
   }
 
   async #mayRepeat(error: unknown): Promise<boolean> {
-    if (isStorageError(error, 'conflict')) return true;
-    if (!(error instanceof EpochClosed)) return false;
+    if (!(error instanceof EpochClosed)) return isStorageError(error, 'conflict');
     return this.#parts.reopen().then(
       () => true,
       () => false,
