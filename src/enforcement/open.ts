@@ -29,7 +29,7 @@ export type Bounds = AdmissionRules & {
 
 export type EnforcementParts = {
   clock: Clock;
-  identity: Pick<Identity, 'authenticate' | 'loadRun' | 'stops'>;
+  identity: Pick<Identity, 'authenticate' | 'loadRun' | 'now' | 'stops'>;
   policy: Pick<PolicyEngine, 'decide' | 'visible'>;
   ledger: Pick<Ledger, 'intent' | 'outcome' | 'refusal' | 'flood'>;
   state: Pick<StateWatch, 'version' | 'lease' | 'leased'>;
@@ -65,6 +65,7 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
     recordIntent: recordIntent({ lease: () => state.lease(), intent: (draft) => ledger.intent(draft) }),
     forward: forward({
       clock,
+      now: () => identity.now(),
       policy,
       exchangeMsMax: () => bounds().exchange_ms_max,
       leased: () => state.leased(),

@@ -110,6 +110,7 @@ function open(replaced: Partial<Stages> = {}, shape: (table: Table) => Table = (
       }),
       forward: forward({
         clock: systemClock,
+        now: () => systemClock.now(),
         exchangeMsMax: () => 10_000,
         leased: () => true,
         policy: { decide: () => decision('permit'), visible: (_facts, candidates) => candidates.map(() => true) },

@@ -52,6 +52,8 @@ export interface Identity {
    * whatever restart. The caller refuses that item alone.
    */
   claimProofs(tx: Transaction, claims: readonly ProofClaim[]): Promise<boolean[]>;
+  /** The database's clock, which expiries are held against; no step of this machine's clock moves it. */
+  now(): number;
   readonly stops: StopList;
   readonly agents: Agents;
   readonly tokens: Tokens;

@@ -1,4 +1,4 @@
-import { isRefusal } from '../../core/refusal.ts';
+import { isRefusal, refuse } from '../../core/refusal.ts';
 import { openTokenReader } from './access-token.ts';
 import { openAgents } from './agents.ts';
 import { openAuthenticate } from './authenticate.ts';
@@ -53,6 +53,7 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
     authenticate: openAuthenticate({ standing, tokens, proofs, bearers }),
     loadRun: (caller) => runs.load(caller),
     claimProofs,
+    now,
     stops,
     agents: openAgents(parts),
     tokens: { issue: bearers.issue, revoke: bearers.revoke, list: bearers.list },
@@ -76,11 +77,15 @@ async function publishSigningKey(parts: ChangeParts & IdentityParts): Promise<vo
   const jwk = publicHalf(signing);
   const done = await change<undefined>(parts, async (tx, added_at) => {
     const { kid } = signing;
-    if (!(await insertSigningKey(tx, { kid, jwk: JSON.stringify(jwk), added_at }))) return undefined;
+    // Replicas that share a key and start together: one writes it, and a version with no change behind it is not made.
+    const isFirst = await insertSigningKey(tx, { kid, jwk: JSON.stringify(jwk), added_at });
+    if (!isFirst) return refuse('already_exists', `the signing key ${kid} is known`);
     await parts.record(tx, { event: 'key.create', by: 'gateway', subject: kid, before: null, after: digestOf(jwk) });
     return undefined;
   });
-  if (isRefusal(done)) throw new Error(`the signing key could not be made known: ${done.reason}`);
+  if (!isRefusal(done)) return;
+  if (done.code !== 'already_exists') throw new Error(`the signing key could not be made known: ${done.reason}`);
+  await parts.standing.refresh();
 }
 
 /** Forgets what has expired, never on a request's time. */

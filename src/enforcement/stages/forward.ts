@@ -20,6 +20,8 @@ const CUT_REFUSALS = {
 
 export type Forwarding = {
   clock: Clock;
+  /** The database's clock: by it a run expires, not by this machine's, which anybody may set. */
+  now(): number;
   /** Longest exchange, milliseconds; a longer one is cut. */
   exchangeMsMax(): number;
   /** Whether this replica may forward now: it heard of revocations within the last second. */
@@ -42,7 +44,7 @@ export function forward(from: Forwarding): StageRun {
     if (signal.aborted) pass.answer = cutRefusal(pass);
     else if (!from.leased()) pass.answer = refuse('lease_lapsed', 'no news of revocations for more than a second');
     else {
-      const left_ms = Math.min(pass.run.expires_at - from.clock.now(), from.exchangeMsMax());
+      const left_ms = Math.min(pass.run.expires_at - from.now(), from.exchangeMsMax());
       const cancelExpiry = from.clock.after(left_ms, () => pass.live.cut('timed_out'));
       pass.answer = await untilCut(from.clock, pass, pass.attempt.forward(pass.intent, ioOf(from, pass, receipt)));
       cancelExpiry();
