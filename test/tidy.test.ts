@@ -240,3 +240,22 @@ test('no mention of where it was made', () => {
     .filter((path) => /['"`]\/(?:work|home\/\w+)\//.test(readFileSync(path, 'utf8')));
   none(problems.map((path) => `${path} names a folder of somebody's machine`));
 });
+
+test('the lock file names every package that one of its packages may want, so that npm ci accepts it', () => {
+  type Locked = { optionalDependencies?: Record<string, string>; dependencies?: Record<string, string> };
+  const { packages }: { packages: Record<string, Locked> } = JSON.parse(
+    readFileSync(join(ROOT, 'package-lock.json'), 'utf8'),
+  );
+  const isThere = (from: string, name: string): boolean => {
+    for (let at = from; ; at = at.slice(0, Math.max(0, at.lastIndexOf('/node_modules/')))) {
+      if (Object.hasOwn(packages, `${at === '' ? '' : `${at}/`}node_modules/${name}`)) return true;
+      if (at === '') return false;
+    }
+  };
+  const missing = Object.entries(packages).flatMap(([path, locked]) =>
+    Object.keys({ ...locked.dependencies, ...locked.optionalDependencies })
+      .filter((name) => !isThere(path, name))
+      .map((name) => `${path} wants ${name}, which the lock file does not name`),
+  );
+  none(missing);
+});
