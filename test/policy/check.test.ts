@@ -140,6 +140,7 @@ test('without a gateway the arguments are not checked, and everything else is', 
     good.problems.map(({ severity }) => severity),
     ['warning'],
   );
+  assert.match(good.problems[0]!.message, /no server is registered here/);
   const bad = checkPolicies([{ name: 'a.cedar', text: inScope('resource == Tool::"a/b"', 'context.run.jb == "x"') }]);
   assert.match(bad.problems[0]!.message, /jb/);
 });

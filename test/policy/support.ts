@@ -2,19 +2,13 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import {
-  FULFILLABLE,
-  openPolicy,
-  type Policy,
-  type PolicyParts,
-  policyMigrations,
-} from '../../src/controls/policy/index.ts';
+import { FULFILLABLE, openPolicy, type Policy, type PolicyParts } from '../../src/controls/policy/index.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { DecisionRequest } from '../../src/core/decision.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { LOWEST_LABEL } from '../../src/core/label.ts';
 import type { ServerCatalog } from '../../src/core/manifest.ts';
-import { type Database, migrate, openDatabase, openStateWatch, type StateWatch } from '../../src/storage/index.ts';
+import { type Database, openStateWatch, type StateWatch } from '../../src/storage/index.ts';
 
 export const clock: Clock = {
   now: () => Date.now(),
@@ -29,14 +23,6 @@ type Change = Parameters<PolicyParts['record']>[1];
 
 /** A gateway's policy half on a real database: one replica, or several over the same one. */
 export type Replica = Policy & { state: StateWatch; folder: string; changes: Change[]; reports: string[] };
-
-export async function openStore(t: TestContext): Promise<Database> {
-  const folder = await temporaryFolder(t);
-  const db = await openDatabase({ url: `sqlite:${join(folder, 'policy.db')}`, clock });
-  t.after(() => db.close());
-  await migrate(db, policyMigrations);
-  return db;
-}
 
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-policy-'));

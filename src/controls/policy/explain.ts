@@ -1,5 +1,5 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
-import type { Environment } from './cedar/environment.ts';
+import type { Closure, Environment } from './cedar/environment.ts';
 import { compileExpression } from './cedar/expression.ts';
 import { asObject, type CedarJson, isArray } from './cedar/json-values.ts';
 import { integerOfDouble } from './cedar/literals.ts';
@@ -7,7 +7,7 @@ import type { Conjunct } from './cedar/policy.ts';
 import { Failure } from './cedar/results.ts';
 import { describeValue } from './cedar/values.ts';
 import type { LoadedOutcome, LoadedPolicy } from './combine.ts';
-import type { ClauseValue, PolicyTrace } from './types.ts';
+import type { PolicyTrace } from './types.ts';
 
 /** The slow half of a refusal: which clause of each policy in scope failed, and what it saw. */
 export function explainOutcomes(outcomes: readonly LoadedOutcome[], environment: Environment): PolicyTrace[] {
@@ -28,7 +28,21 @@ const VALUE_CHARACTERS_MAX = 200;
 function clauseOf(policy: LoadedPolicy, environment: Environment): PolicyTrace['clause'] {
   const failing = policy.conjuncts?.find((conjunct) => conjunct.evaluate(environment) !== true);
   if (failing === undefined) return undefined;
-  return { text: clauseText(failing), values: valuesIn(failing.expression, environment) };
+  const { text, paths } = clauseOfConjunct(failing);
+  return { text, values: paths.map(({ path, read }) => ({ path, value: shorten(describeValue(read(environment))) })) };
+}
+
+type ReadClause = { text: string; paths: readonly { path: string; read: Closure }[] };
+
+/** Made once for each clause that ever failed: what is left for later refusals is reading the values. */
+const CLAUSES = new WeakMap<Conjunct, ReadClause>();
+
+function clauseOfConjunct(conjunct: Conjunct): ReadClause {
+  const known = CLAUSES.get(conjunct);
+  if (known !== undefined) return known;
+  const clause = { text: clauseText(conjunct), paths: pathsOf(conjunct.expression) };
+  CLAUSES.set(conjunct, clause);
+  return clause;
 }
 
 /** Cedar's own spelling, since the JSON form has lost the author's. */
@@ -46,14 +60,14 @@ function clauseText({ expression, negated }: Conjunct): string {
   return answer.text.slice(answer.text.indexOf(kind)).replace(/;\s*$/, '');
 }
 
-/** Every attribute path in the clause with what it was, each once. */
-function valuesIn(expression: CedarJson, environment: Environment): ClauseValue[] {
-  const values = new Map<string, string>();
-  for (const { path, node } of pathsIn(expression)) {
-    const text = describeValue(compileExpression(node, integerOfDouble)(environment));
-    values.set(path, text.length > VALUE_CHARACTERS_MAX ? `${text.slice(0, VALUE_CHARACTERS_MAX)}…` : text);
-  }
-  return [...values].map(([path, value]) => ({ path, value }));
+/** Every attribute path in the clause, each once. */
+function pathsOf(expression: CedarJson): ReadClause['paths'] {
+  const paths = new Map(pathsIn(expression).map(({ path, node }) => [path, node]));
+  return [...paths].map(([path, node]) => ({ path, read: compileExpression(node, integerOfDouble) }));
+}
+
+function shorten(text: string): string {
+  return text.length > VALUE_CHARACTERS_MAX ? `${text.slice(0, VALUE_CHARACTERS_MAX)}…` : text;
 }
 
 type Path = { path: string; node: CedarJson };

@@ -92,7 +92,7 @@ export class Sets implements PolicySets {
       if (found === undefined) return refuse('not_found', `no policy set ${digest} has been proposed or was active`);
       if (other !== undefined) return refuse('input_invalid', `more than one policy set begins with ${digest}`);
       const text = readPolicies(found.files, this.#parts.fulfillable);
-      const wrong = text.problems.find((problem) => problem.severity === 'error');
+      const wrong = text.problems.find(isError);
       if (wrong !== undefined) return refuse('input_invalid', `${wrong.file}:${wrong.line}: ${wrong.message}`);
       return this.#activate(found, by, why);
     });
@@ -131,7 +131,7 @@ export class Sets implements PolicySets {
     const [stored] = await store.findSets(this.#parts.db, active.digest);
     if (stored === undefined) throw new Error(`the active policy set ${active.digest} is not in the database`);
     const text = readPolicies(stored.files, this.#parts.fulfillable);
-    const wrong = text.problems.find((problem) => problem.severity === 'error');
+    const wrong = text.problems.find(isError);
     if (wrong !== undefined || digestOf(stored.files) !== active.digest) {
       throw new Error(
         `the active policy set ${active.digest} cannot be loaded: ${wrong?.message ?? 'its digest is wrong'}`,
@@ -147,14 +147,15 @@ export class Sets implements PolicySets {
     const text = readPolicies(files, this.#parts.fulfillable);
     const found = [...problems, ...text.problems];
     // An empty folder is a disk that is not mounted more often than a wish; stopping everything has its own verb.
-    if (!hasErrors(found) && text.policies.length === 0) found.push(NO_POLICIES);
-    if (!hasErrors(found)) found.push(...validatePolicies(text, this.#engine.registered));
+    if (!found.some(isError) && text.policies.length === 0) found.push(NO_POLICIES);
+    if (!found.some(isError)) found.push(...validatePolicies(text, this.#engine.registered));
     const set = { digest: digestOf(files), files };
     const isActive = set.digest === this.#active.digest;
     // What is active is reported by `#activeProblems`, against the catalogs of that moment.
     this.#folderProblems = isActive ? [] : found;
     if (isActive) return this.#withdraw();
-    if (hasErrors(found)) return;
+    const wrong = found.find(isError);
+    if (wrong !== undefined) return this.#reportBad(wrong, found.filter(isError).length);
     const reason = await this.#reasonToActivate(set.digest, text, occasion);
     if (reason === undefined) return this.#propose(set);
     const done = await this.#activate(set, 'gateway', reason, this.#active.digest);
@@ -163,6 +164,12 @@ export class Sets implements PolicySets {
     // Another replica was quicker: what would this folder change about its set?
     await this.#follow();
     return this.#readFolder('start');
+  }
+
+  #reportBad({ file, line, column, message }: PolicyProblem, errors: number): void {
+    const more = errors > 1 ? ` and ${errors - 1} more` : '';
+    const error = new Error(`${file}:${line}:${column}: ${message}${more}`);
+    this.#parts.report('the policy folder was not taken over; what was active stays active', error);
   }
 
   /**
@@ -251,6 +258,6 @@ export class Sets implements PolicySets {
   }
 }
 
-function hasErrors(problems: readonly PolicyProblem[]): boolean {
-  return problems.some((problem) => problem.severity === 'error');
+function isError(problem: PolicyProblem): boolean {
+  return problem.severity === 'error';
 }

@@ -16,13 +16,25 @@ import type { PolicyProblem } from './types.ts';
  */
 export function validatePolicies(text: PolicyText, registered: Registered): PolicyProblem[] {
   const problems: PolicyProblem[] = [];
+  if (registered.servers.size === 0) problems.push(...nothingRegistered(text));
   for (const group of groupByReach(text.policies, registered).values()) {
     problems.push(...validateGroup(group, text));
   }
   return problems;
 }
 
+/** One warning for all of them: it is no policy's fault. */
+function nothingRegistered({ policies }: PolicyText): PolicyProblem[] {
+  const unread = policies.filter(readsCatalog);
+  const [first] = unread;
+  if (first === undefined) return [];
+  const count = unread.length === 1 ? 'one policy reads' : `${unread.length} policies read`;
+  const message = `no server is registered here, so the arguments that ${count} could not be checked`;
+  return [problemOf(first, message, 'A running gateway checks them against the tools of its servers.', 'warning')];
+}
+
 type Named = readonly [string, ArgumentRecord];
+/** `missing`: what the head names and nobody has registered; '' where nothing at all is. */
 type Reach = { tools: readonly Named[]; prompts: readonly Named[]; missing: string | undefined };
 type Group = { reach: Reach; policies: PolicySource[] };
 
@@ -64,9 +76,8 @@ function reachOf(constraint: Constraint, registered: Registered): Reach {
   return { tools: reach('Tool'), prompts: reach('Prompt'), missing: missingFrom(constraint, registered) };
 }
 
-/** What the head names and nobody has registered. */
 function missingFrom(constraint: Constraint, registered: Registered): string | undefined {
-  if (registered.servers.size === 0) return 'no server';
+  if (registered.servers.size === 0) return '';
   const within = constraint.kind === 'is' && constraint.within !== undefined ? [constraint.within] : [];
   const named = constraint.kind === 'within' ? constraint.entities : within;
   const server = named.find(({ type, id }) => type === 'Server' && !registered.servers.has(id));
@@ -88,8 +99,8 @@ function validateGroup({ reach, policies }: Group, text: PolicyText): PolicyProb
   for (const policy of policies) {
     const conflict = conflictIn(policy, tools.conflicts, prompts.conflicts);
     if (conflict !== undefined) problems.push(problemOf(policy, conflict.message));
-    else if (reach.missing !== undefined && readsCatalog(policy)) problems.push(unchecked(policy, reach.missing));
-    else checkable.push(policy);
+    else if (reach.missing === undefined || !readsCatalog(policy)) checkable.push(policy);
+    else if (reach.missing !== '') problems.push(unchecked(policy, reach.missing));
   }
   return [...problems, ...askCedar(checkable, schema, text)];
 }
