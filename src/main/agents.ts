@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.ts';
-import type { AgentEntry, Agents } from '../controls/identity/index.ts';
+import { type AgentEntry, type Agents, registeredThumbprint } from '../controls/identity/index.ts';
 import { isRefusal } from '../core/refusal.ts';
 import type { Faults } from './faults.ts';
 
@@ -31,6 +31,7 @@ function isSame(known: AgentEntry, declared: Declared): boolean {
   return (
     known.owner === declared.owner &&
     known.version === declared.version &&
+    (declared.public_key === undefined || known.key === registeredThumbprint(declared.public_key)) &&
     known.jobs.length === declared.jobs.length &&
     known.jobs.every((job) => declared.jobs.includes(job))
   );

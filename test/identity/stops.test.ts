@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { openIdentity, type Stop, type StopKind } from '../../src/controls/identity/index.ts';
+import { openIdentity, type RecordControl, type Stop, type StopKind } from '../../src/controls/identity/index.ts';
 import type { Caller } from '../../src/core/principal.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import { StorageError } from '../../src/storage/index.ts';
@@ -179,6 +179,24 @@ describe('while the database is away', () => {
   });
 });
 
+test('a stop whose receipt cannot be written holds all the same', async () => {
+  const live = await caller();
+  let broken = false;
+  const replica = await openOn(world.db, async () => {
+    if (broken) throw new Error('the log is forked');
+    return 'rcp';
+  });
+  broken = true;
+  const made = (await replica.identity.stops.set({ kind: 'run', id: live.run, reason: 'x', by: 'local' })) as Stop;
+  assert.equal(made.durable, false);
+  assert.equal(replica.identity.stops.find(live)?.code, 'stopped');
+  broken = false;
+  await until(() => replica.identity.stops.list().every(({ durable }) => durable));
+  assert.equal(await replica.identity.stops.lift(made.stop, 'local'), undefined);
+  await world.state.poll();
+  await replica.close();
+});
+
 type Switch = { down: boolean };
 
 /** The world's database, on which changes fail while `down`. */
@@ -199,6 +217,7 @@ function unreliable(given: Switch): World['db'] {
 /** An identity whose database this test can take away; reading it may go on. */
 async function openOn(
   db: World['db'],
+  record: RecordControl = async () => 'rcp',
 ): Promise<{ identity: World['identity']; problems: string[]; close(): Promise<void> }> {
   const problems: string[] = [];
   const identity = await openIdentity({
@@ -208,7 +227,7 @@ async function openOn(
     state: world.state,
     issuer: world.issuer,
     keys: makeKeys(),
-    record: async () => 'rcp',
+    record,
     refused: () => {},
     report: (problem) => problems.push(problem),
   });

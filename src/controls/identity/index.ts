@@ -39,4 +39,5 @@ export type {
 export { STOP_KINDS } from './contract.ts';
 export { openIdentity } from './identity.ts';
 export type { IdentityKeys, SigningJwk } from './identity-keys.ts';
+export { registeredThumbprint } from './jwk.ts';
 export { identityMigrations } from './store/migrations.ts';

@@ -41,6 +41,12 @@ export function thumbprintOf(jwk: PublicJwk): string {
   return hash('sha256', canonical, 'base64url');
 }
 
+/** The thumbprint that a key given as JSON would be registered under; undefined where it would be refused. */
+export function registeredThumbprint(value: unknown): string | undefined {
+  const jwk = readPublicJwk(value);
+  return 'problem' in jwk ? undefined : thumbprintOf(jwk);
+}
+
 export function algorithmsOf(jwk: PublicJwk): readonly Algorithm[] {
   return jwk.kty === 'EC' ? ['ES256'] : ['EdDSA', 'Ed25519'];
 }

@@ -93,7 +93,7 @@ class Persistence {
   }
 
   async begin(stop: Stop, wait_ms = RETRY_MS_FIRST): Promise<boolean> {
-    const done = await change(this.#parts, async (tx) => {
+    const done = await this.#try(async (tx) => {
       // A try that waited for the lock while the stop was lifted must not bring it back.
       if (this.#lifting.has(stop.stop)) return refuse('state_changed', 'the stop is being lifted');
       // It may be there from a try whose answer was lost; then so is its receipt.
@@ -133,6 +133,15 @@ class Persistence {
   close(): void {
     for (const cancel of this.#retries.values()) cancel();
     this.#retries.clear();
+  }
+
+  /** Whatever goes wrong, the log's own troubles too, the stop holds here and is tried again. */
+  async #try(work: (tx: Transaction) => Promise<undefined | Refusal>): Promise<undefined | Refusal> {
+    try {
+      return await change<undefined>(this.#parts, work);
+    } catch (error) {
+      return refuse('log_unavailable', error instanceof Error ? error.message : String(error));
+    }
   }
 
   #again(stop: Stop, wait_ms: number): void {
