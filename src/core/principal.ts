@@ -42,6 +42,8 @@ export type Run = {
 export type Caller = {
   principal: Principal;
   agent: AgentFacts;
+  /** Counts registrations of the agent's id: a later one is another agent, whatever this one had begun. */
+  generation: number;
   credential: Credential;
   /** Opaque id of the token that was presented (its `jti`, or `tok_…`), so that a stop of one token cuts what it began. */
   token: string;

@@ -19,6 +19,7 @@ const AGENT = { id: 'triage', owner: 'platform', version: '1', jobs: ['support']
 const CALLER: Caller = {
   principal: { type: 'Agent', id: 'triage' },
   agent: AGENT,
+  generation: 1,
   credential: { kind: 'dpop', thumbprint: 'k' },
   token: 't',
   run: 'run_1',

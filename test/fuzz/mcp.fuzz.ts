@@ -53,6 +53,7 @@ const agent = { id: 'fuzz', owner: 'test', version: '1', jobs: ['fuzz'] };
 const caller: Caller = {
   principal: { type: 'Agent', id: 'fuzz' },
   agent,
+  generation: 1,
   credential: { kind: 'bearer', thumbprint: 't' },
   token: 't',
   run: 'run',

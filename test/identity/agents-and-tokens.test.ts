@@ -205,6 +205,7 @@ describe('a run', () => {
     const caller: Caller = {
       principal: { type: 'Agent', id: 'runner' },
       agent: world.identity.agents.get('runner')!,
+      generation: 1,
       credential: { kind: 'dpop', thumbprint: 'k' },
       token: 't',
       run: String(client.claims.run),

@@ -78,6 +78,7 @@ function callerOf(token: AccessToken, proof: ProofClaim | Refusal, { standing }:
   const caller: Caller = {
     principal: { type: 'Agent', id: token.agent },
     agent: agent.entry,
+    generation: agent.generation,
     credential: { kind: 'dpop', thumbprint: token.jkt },
     token: token.jti,
     run: token.run,

@@ -50,6 +50,7 @@ export function openBearers(parts: BearerParts): Tokens & BearerReader {
     const caller: Caller = {
       principal: { type: 'Agent', id: token.agent },
       agent: agent.entry,
+      generation: agent.generation,
       credential: { kind: 'bearer', thumbprint: token.id },
       token: token.id,
       run,

@@ -35,7 +35,11 @@ export function stopOf(standing: Standing, caller: Caller): Refusal | undefined 
 export function standingRefusal(standing: Standing, caller: Caller): Refusal | undefined {
   const stop = stopOf(standing, caller);
   if (stop !== undefined) return stop;
-  if (!standing.agents.has(caller.agent.id)) return refuse('agent_unknown', `agent ${caller.agent.id} was removed`);
+  const agent = standing.agents.get(caller.agent.id);
+  if (agent === undefined) return refuse('agent_unknown', `agent ${caller.agent.id} was removed`);
+  if (agent.generation !== caller.generation) {
+    return refuse('token_revoked', `agent ${caller.agent.id} was registered anew since this began`);
+  }
   if (isId('tok', caller.token) && !standing.holdsToken(caller.token)) {
     return refuse('token_revoked', `token ${caller.token} was revoked or has expired`);
   }

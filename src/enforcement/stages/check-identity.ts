@@ -49,6 +49,7 @@ function upstreamOf(parent: Pass, child: Pass): Caller | Refusal {
   return {
     principal: { type: 'Tool', id: upstream },
     agent: parent.caller.agent,
+    generation: parent.caller.generation,
     credential: { kind: 'child', thumbprint: parent.receipt },
     token: parent.caller.token,
     run: parent.run.id,
