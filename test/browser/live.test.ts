@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { buildPages, complaintsOf, openBrowser, withoutBrowser } from '../support/browser.ts';
 import { totp } from '../support/totp.ts';
@@ -174,6 +175,31 @@ describe('the console in a browser', { skip: withoutBrowser }, () => {
       await page.getByRole('button', { name: 'Stop…' }).waitFor();
       const wide = await page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
       assert.equal(wide, false, `${path} is wider than the phone`);
+    }
+  });
+
+  test('can be read by everyone: WCAG 2.2 AA, in light and in dark', async () => {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      for (const path of ['/live', '/agents?agent=triage', '/status', '/authenticator']) {
+        await page.goto(world.running.console_url + path);
+        await page
+          .getByText(path === '/authenticator' ? 'Enrolled' : 'Enforcing')
+          .first()
+          .waitFor();
+        if (path === '/live') {
+          await newest().click();
+          await page.getByText('Evidence').waitFor();
+        }
+        const { violations } = await new AxeBuilder({ page })
+          .withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'])
+          .analyze();
+        const found = violations.flatMap(({ id, nodes }) =>
+          nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
+        );
+        assert.deepEqual(found, [], `${path} in ${colorScheme}`);
+      }
     }
   });
 

@@ -158,7 +158,13 @@ export const exchangeRoutes = {
     summary: 'Exchanges, newest first.',
     roles: READERS,
     payload: true,
-    query: filters.extend({ cursor: z.string().max(40).optional(), limit: count(500).optional() }),
+    query: filters.extend({
+      cursor: z
+        .string()
+        .regex(/^\d{1,15}$/, 'a cursor of an earlier page')
+        .optional(),
+      limit: count(500).optional(),
+    }),
     response: page,
   }),
   'exchanges.story': get({

@@ -25,6 +25,7 @@ export const tail: Command = {
     upstream: { type: 'string', value: '<name>', about: 'Only this upstream.' },
     resource: { type: 'string', value: '<text>', about: 'Only where the resource’s name contains this.' },
     decision: { type: 'string', value: '<word>', about: 'permit, hold or deny.' },
+    state: { type: 'string', value: '<word>', about: 'What became of it: completed, failed, refused, cut …' },
     past: { type: 'string', value: '<count>', about: 'Begin with this many earlier ones (default 10, at most 500).' },
     'no-follow': { type: 'boolean', about: 'End after the earlier ones.' },
   },
@@ -42,7 +43,7 @@ export const tail: Command = {
   },
 };
 
-const FILTERS = ['agent', 'job', 'run', 'action', 'upstream', 'resource', 'decision'] as const;
+const FILTERS = ['agent', 'job', 'run', 'action', 'upstream', 'resource', 'decision', 'state'] as const;
 
 function filtersOf({ options }: Call): Filters {
   const given = Object.fromEntries(

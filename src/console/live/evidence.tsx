@@ -54,7 +54,7 @@ function Proof({ receipt }: { receipt: string }) {
     <>
       <Block value={proof.data} what="proof" />
       <p className="text-faint text-small">Anyone can check it against a checkpoint that they keep:</p>
-      <Command line="sallyport verify receipt.tlog-proof --seen checkpoint" />
+      <Command line="sallyport verify receipt.tlog-proof --seen checkpoint.txt" />
     </>
   );
 }

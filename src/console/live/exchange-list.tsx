@@ -1,7 +1,9 @@
+import { useQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
 import { ApiError } from '../data/client.ts';
 import type { LiveSnapshot, LiveStore } from '../data/live-store.ts';
+import { statusQuery } from '../data/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { Empty, Failed, Skeleton } from '../parts/states.tsx';
 import { ExchangeRow, ListHead } from './exchange-row.tsx';
@@ -122,10 +124,20 @@ function Nothing({
       </Empty>,
     );
   }
-  return box(
-    <Empty title="No agent has asked for anything yet" command="sallyport demo">
-      Every call that an agent makes appears here within a second, permitted or not. This makes some:
-    </Empty>,
+  return box(<FirstCall />);
+}
+
+function FirstCall() {
+  const { data } = useQuery(statusQuery);
+  const door = data === undefined ? '' : `${data.addresses.agents}/mcp/${data.upstreams[0]?.server ?? ''}`;
+  return (
+    <Empty
+      title="No agent has asked for anything yet"
+      command={`curl -s -H @.sallyport/first-call.headers -d @.sallyport/first-call.json ${door}`}
+    >
+      Every call that an agent makes appears here within a second, permitted or not. In the gateway’s folder, this makes
+      the starter’s first one:
+    </Empty>
   );
 }
 

@@ -91,7 +91,7 @@ function Activate({ proposal, onClose }: { proposal: Proposal; onClose: () => vo
         It is in force on every replica within a second. It needs a code from your authenticator.
       </p>
       <Refused error={activate.error} />
-      <Command line={`sallyport policy activate ${proposal.set.slice(0, 12)}`} />
+      <Command line={`sallyport policy activate ${proposal.set.slice(0, 12)} --reason "${reason || '…'}"`} />
       <Actions>
         <Button onClick={onClose}>Cancel</Button>
         <Button kind="primary" type="submit" busy={activate.busy} disabled={reason === ''}>

@@ -227,7 +227,7 @@ function Log({ status: { log } }: { status: Status }) {
           </Fact>
         </Facts>
         <div className="mt-3">
-          <Command line="sallyport verify" />
+          <Command line="sallyport verify .sallyport/log --seen checkpoint.txt" />
         </div>
       </Card>
     </Section>

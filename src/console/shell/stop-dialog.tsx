@@ -77,9 +77,7 @@ export function StopDialog({ initial, onClose }: { initial: StopTarget | undefin
       />
       <Consequence kind={kind} id={id} />
       <Refused error={error} />
-      <Command
-        line={`sallyport kill ${kind === 'all' ? '--all' : `${kind} ${id ?? '…'}`} --reason "${reason || '…'}"`}
-      />
+      <Command line={`sallyport kill ${kind === 'all' ? 'all' : `${kind} ${id ?? '…'}`} --reason "${reason || '…'}"`} />
       <Actions>
         <Button onClick={onClose}>Cancel</Button>
         <Button kind="stop" type="submit" busy={busy} disabled={!ready}>
