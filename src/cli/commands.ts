@@ -27,6 +27,12 @@ export const COMMANDS: readonly Entry[] = [
   entry('See', 'tail', 'Exchanges as they happen', async () => (await import('./commands/tail.ts')).tail),
   entry('See', 'why', 'The whole story of one receipt', async () => (await import('./commands/why.ts')).why),
   entry(
+    'Run',
+    'account',
+    'A link that makes the first account at the console',
+    async () => (await import('./commands/account.ts')).account,
+  ),
+  entry(
     'Control',
     'kill',
     'Stop an agent, run, key, token, upstream or everything',

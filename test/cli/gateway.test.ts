@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from '../../src/api/client/index.ts';
+import { socketTransport } from '../../src/api/client/socket.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Running, startGateway } from '../../src/main.ts';
 import { run } from './support.ts';
@@ -179,6 +182,47 @@ test('kill stops at once; resume needs a person and does nothing without one', a
   assert.match(guessed.err, /sign_in_failed/);
   assert.equal(JSON.parse((await sallyport('resume', '--json')).out).stops.length, 1);
 });
+
+test('a person with an authenticator lifts the stop', async () => {
+  const link = (await sallyport('account')).out.trim();
+  const { hash } = new URL(link);
+  const client = createClient(socketTransport(running.socket_path!), 'test');
+  const password = 'correct horse battery staple';
+  const account = { secret: hash.slice(1), name: 'ada', password };
+  assert.equal((await client.call('setup.redeem', { body: account })).kind, 'ok');
+  const enrolment = await client.call('me.enrol', {});
+  assert.ok(enrolment.kind === 'ok');
+  const secret = fromBase32(enrolment.value.secret);
+  const step = Math.floor(Date.now() / 30_000);
+  // Each code counts once, so enrolling takes the one before.
+  assert.equal((await client.call('me.present', { body: { code: totp(secret, step - 1) } })).kind, 'ok');
+  assert.equal((await sallyport('account')).code, 1, 'a second first account');
+
+  writeFileSync(join(folder, 'password'), `${password}\n`);
+  const [stop] = JSON.parse((await sallyport('resume', '--json')).out).stops;
+  const as = ['--as', 'ada', '--password-file', 'password'];
+  const replayed = await sallyport('resume', stop.stop, ...as, '--code', totp(secret, step - 1));
+  assert.match(replayed.err, /presence_failed/);
+  const lifted = await sallyport('resume', stop.stop, ...as, '--code', totp(secret, step));
+  assert.equal(lifted.code, 0, lifted.err);
+  assert.equal((await sallyport('resume')).out, 'Nothing is stopped.\n');
+});
+
+/** RFC 6238, written here again: a test that asks the code under test proves nothing. */
+function totp(secret: Buffer, step: number): string {
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const mac = createHmac('sha1', secret).update(counter).digest();
+  const at = mac.at(-1)! & 15;
+  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
+function fromBase32(text: string): Buffer {
+  const bits = [...text]
+    .map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'))
+    .join('');
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
+}
 
 test('policies are listed with their reasons, and nothing is activated without a person', async () => {
   const { out } = await sallyport('policy', 'list');

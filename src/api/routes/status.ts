@@ -59,7 +59,8 @@ async function waiting({ identity, policy }: ApiPorts): Promise<Waiting[]> {
     what: `Policy set ${digest.slice(0, 12)} may widen what is permitted`,
     command: `sallyport policy activate ${digest.slice(0, 12)}`,
   }));
-  if (people.length === 0) items.push({ kind: 'setup', what: 'Nobody has an account yet', command: 'sallyport up' });
+  if (people.length === 0)
+    items.push({ kind: 'setup', what: 'Nobody has an account yet', command: 'sallyport account' });
   else if (!people.some(({ authenticator }) => authenticator)) {
     items.push({
       kind: 'setup',
