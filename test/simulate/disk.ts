@@ -61,6 +61,13 @@ export class Disk {
           this.#files.set(path, { bytes: kept, durable: durable ? kept : this.#files.get(path)?.durable });
           written(path, kept);
         }),
+      flush: (paths) =>
+        operation(() => {
+          for (const path of paths) {
+            const file = this.#files.get(path);
+            if (file !== undefined) file.durable = file.bytes;
+          }
+        }),
       remove: (path) =>
         operation(() => {
           for (const name of [...this.#files.keys()]) if (isBelow(name, path)) this.#files.delete(name);

@@ -25,7 +25,7 @@ export type Draft = {
 /** What one epoch wrote lately, so that the sequencer need not read it back. */
 export type Written = { text: string; leaf: Hash };
 
-const RECENT_MAX = 8_192;
+const RECENT_MAX = 4_096;
 
 /**
  * Writes receipts in one epoch of this replica. Places are taken from the epoch's row, which stays locked until the
@@ -34,8 +34,8 @@ const RECENT_MAX = 8_192;
 export class EpochWriter {
   readonly replica: string;
   readonly epoch: number;
-  /** By n. What a rolled-back transaction left here is overwritten by the one that takes its place. */
-  readonly #recent = new Map<number, Written>();
+  /** A ring by n. What a rolled-back transaction left here is overwritten by the one that takes its place. */
+  readonly #recent: (Written & { n: number })[] = [];
 
   constructor(replica: string, epoch: number) {
     this.replica = replica;
@@ -51,7 +51,7 @@ export class EpochWriter {
       const n = first + at;
       const text = receiptText(draft.receipt, { replica: this.replica, epoch: this.epoch, n, prev });
       prev = leafHash(text);
-      this.#remember(n, { text, leaf: prev });
+      this.#recent[n % RECENT_MAX] = { n, text, leaf: prev };
       return {
         seat: seatOf(this.epoch, n),
         id: draft.receipt.id,
@@ -69,29 +69,16 @@ export class EpochWriter {
 
   /** Only for places that are known to be committed. */
   recent(n: number): Written | undefined {
-    return this.#recent.get(n);
-  }
-
-  /** Places before `n` are in the log. The last one stays, for the next receipt to name. */
-  forget(n: number): void {
-    for (const known of this.#recent.keys()) {
-      if (known >= n - 1) break;
-      this.#recent.delete(known);
-    }
+    const written = this.#recent[n % RECENT_MAX];
+    return written?.n === n ? written : undefined;
   }
 
   async #leafBefore(tx: Transaction, n: number): Promise<Hash | null> {
     if (n === 0) return null;
-    const known = this.#recent.get(n - 1);
+    const known = this.recent(n - 1);
     if (known !== undefined) return known.leaf;
     const row = await receiptAt(tx, seatOf(this.epoch, n - 1));
     if (row === undefined) throw new Error(`the receipt before ${this.epoch}/${n} is missing`);
     return leafHash(row.body);
-  }
-
-  #remember(n: number, written: Written): void {
-    this.#recent.delete(n);
-    this.#recent.set(n, written);
-    if (this.#recent.size > RECENT_MAX) this.#recent.delete(this.#recent.keys().next().value as number);
   }
 }

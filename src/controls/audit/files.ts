@@ -11,6 +11,8 @@ export interface LogFiles {
   size(path: string): Promise<number | undefined>;
   /** Replaces the file as a whole: a reader sees the old or the new one. With `durable`, it survives a power cut. */
   write(path: string, bytes: Uint8Array, options: { durable: boolean }): Promise<void>;
+  /** Makes files that were written without `durable` survive a power cut; absent is no error. */
+  flush(paths: readonly string[]): Promise<void>;
   /** The file or folder with all below it; absent is no error. */
   remove(path: string): Promise<void>;
   /** Moves a file or folder; absent is no error. */
@@ -36,6 +38,11 @@ export function directoryFiles(folder: string): LogFiles {
     write: async (path, bytes, { durable }) => {
       await ensure(dirname(at(path)));
       await replace(at(path), bytes, durable);
+    },
+    flush: async (paths) => {
+      for (const path of paths) await flushFile(at(path)).catch(absent(undefined));
+      for (const parent of new Set(paths.map((path) => dirname(at(path)))))
+        await syncFolder(parent).catch(absent(undefined));
     },
     remove: async (path) => {
       made.clear();
@@ -68,6 +75,15 @@ async function replace(path: string, bytes: Uint8Array, durable: boolean): Promi
   }
   await rename(beside, path);
   if (durable) await syncFolder(dirname(path));
+}
+
+async function flushFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Without this the name may still point to the old file after a power cut. Not possible, nor needed, on Windows. */

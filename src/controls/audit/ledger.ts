@@ -27,6 +27,8 @@ import { beat, closeEpoch, destroyKey, epochOf, openEpoch, openIntents, receiptB
 import { takeOverLapsed } from './takeover.ts';
 
 const TICK_MS = 1_000;
+/** Ticks between flushes of what is published. */
+const SETTLE_TICKS = 60;
 const RETRY_MS = 250;
 const OPEN_ATTEMPTS_MAX = 8;
 
@@ -65,6 +67,7 @@ class GroupedLedger implements Ledger {
   #failure: string | undefined;
   #cancelTick: () => void = () => {};
   #closed = false;
+  #ticks = 0;
 
   constructor(options: LedgerOptions, epoch: number) {
     const { db, clock, random, build, config_digest, keys, claimProofs, stateVersion } = options;
@@ -301,6 +304,7 @@ class GroupedLedger implements Ledger {
     await this.#closeEpoch().catch((error: unknown) => this.#options.report('the epoch could not be closed', error));
     await this.drain();
     this.#log.stop();
+    await this.#log.settle().catch((error: unknown) => this.#options.report('the log could not be flushed', error));
   }
 
   /** What nobody will say any more is `unknown`; then the epoch takes nothing. */
@@ -376,6 +380,8 @@ class GroupedLedger implements Ledger {
       await this.#takeOver();
     }
     await this.#log.run();
+    this.#ticks += 1;
+    if (this.#ticks % SETTLE_TICKS === 0) await this.#log.settle();
   }
 
   async #takeOver(): Promise<void> {

@@ -8,7 +8,7 @@ import type { LedgerKeys } from './keys.ts';
 import { EMPTY_ROOT, type Hash } from './merkle.ts';
 import { formatProof } from './proof-file.ts';
 import { inclusionProof } from './proofs.ts';
-import { CHECKPOINT, HIGH_WATER } from './published-names.ts';
+import { CHECKPOINT, HIGH_WATER, SETTLED } from './published-names.ts';
 import { type Published, Publisher, publishedBefore } from './publisher.ts';
 import { extend, recover } from './recovery.ts';
 import { LogForked, Sequencer } from './sequencer.ts';
@@ -115,7 +115,7 @@ export class TransparencyLog {
     try {
       await state.sequencer.run(now);
       this.#tell(state.sequencer.edge.size);
-      if (state.sequencer.edge.size === (state.publisher.newest?.size ?? 0)) return;
+      if (!state.publisher.isDue(state.sequencer.edge.size)) return;
       if (!now && this.#parts.clock.monotonic() - this.#published_at < PUBLISH_MS) return this.touch();
       this.#published_at = this.#parts.clock.monotonic();
       await state.publisher.publish(state.sequencer.edge.take());
@@ -124,6 +124,11 @@ export class TransparencyLog {
       if (error instanceof LogForked) this.#state = { kind: 'forked', reason: error.message };
       this.#parts.report('the log could not be sequenced', error);
     }
+  }
+
+  /** Flushes what is published; rarely, and at the end. */
+  async settle(): Promise<void> {
+    if (this.#state.kind === 'open') await this.#state.publisher.settle();
   }
 
   /** For replicas that did not sign it. */
@@ -167,7 +172,7 @@ export class TransparencyLog {
     await this.#setAside(head.fork);
     const fork = head.fork + 1;
     const origin = `${base}/${fork}`;
-    const publisher = this.#publisher(origin, undefined);
+    const publisher = this.#publisher(origin, undefined, undefined);
     const edge = await extend(db, Edge.empty(), head.size, publisher);
     const receipt = await db.transaction(async (tx) => {
       const isOurs = await forkHead(tx, { fork, origin, size: edge.size, root: edge.root() });
@@ -175,6 +180,7 @@ export class TransparencyLog {
       return record(tx, old, { origin, root: edge.root() });
     });
     await highWater.remove(HIGH_WATER);
+    await files.remove(SETTLED);
     await files.remove(CHECKPOINT);
     this.#head = { ...head, fork, origin, size: edge.size, root: edge.root() };
     this.#state = this.#opened(fork, edge, publisher);
@@ -216,7 +222,7 @@ export class TransparencyLog {
     try {
       const text = await this.#text(files, CHECKPOINT);
       const newest = text === undefined ? undefined : publishedBefore(text, this.#parts.clock.now());
-      const publisher = this.#publisher(this.#head.origin, newest);
+      const publisher = this.#publisher(this.#head.origin, newest, await this.#text(files, SETTLED));
       const edge = await recover({ ...this.#parts, db }, this.#head, publisher);
       this.#state = this.#opened(this.#head.fork, edge, publisher);
     } catch (error) {
@@ -233,9 +239,10 @@ export class TransparencyLog {
     return { kind: 'open', fork, sequencer, publisher };
   }
 
-  #publisher(origin: string, newest: Published | undefined): Publisher {
+  #publisher(origin: string, newest: Published | undefined, settled: string | undefined): Publisher {
     const { clock, keys, files, highWater, report } = this.#parts;
-    return new Publisher({ clock, origin, keys, files, highWater, report, cosigner: this.#cosigner() }, newest);
+    const parts = { clock, origin, keys, files, highWater, report, cosigner: this.#cosigner() };
+    return new Publisher(parts, newest, settled);
   }
 
   #cosigner(): Cosigner | undefined {

@@ -4,7 +4,7 @@ import type { Full, FullBundle, FullTile, Publication } from './edge.ts';
 import type { LogFiles } from './files.ts';
 import { type LedgerKeys, ledgerVerifierKey } from './keys.ts';
 import type { Hash } from './merkle.ts';
-import { CHECKPOINT, HIGH_WATER, VERIFIER_KEY } from './published-names.ts';
+import { CHECKPOINT, HIGH_WATER, SETTLED, VERIFIER_KEY } from './published-names.ts';
 import { bundlePath, encodeBundle, encodeHashes, hashesOn, hashTilePath, partialsPath, TILE_WIDTH } from './tiles.ts';
 import type { Cosigner } from './witness.ts';
 
@@ -24,22 +24,38 @@ export type Published = { text: string; size: number; root: Hash; at: number; wi
  * Publishes the log as static files: full tiles and bundles once, incomplete ones under their width, and last the
  * checkpoint that covers them, so that whoever holds a checkpoint finds all that it promises. Size and root are durable in
  * the database before they come here to be signed.
+ *
+ * Tiles can be made anew from the database, so they are not flushed one by one, which would cost as much as the commits; a
+ * marker says up to which checkpoint they are on the disk, and a start goes on from there.
  */
 export class Publisher {
   readonly #parts: PublisherParts;
   /** Full, and not yet written; kept over failures. */
   readonly #tiles: FullTile[] = [];
   readonly #bundles: FullBundle[] = [];
+  /** Full ones written since the last checkpoint that is settled, and the incomplete ones of the newest. */
+  readonly #unsettled: string[] = [];
+  #partials: string[] = [];
+  #settled: Published | undefined;
   #newest: Published | undefined;
   #hasKey = false;
+  /** Files may have been lost since they were written: the next publication writes them again. */
+  #isTorn: boolean;
 
-  constructor(parts: PublisherParts, newest: Published | undefined) {
+  constructor(parts: PublisherParts, newest: Published | undefined, settled: string | undefined) {
     this.#parts = parts;
     this.#newest = newest;
+    this.#isTorn = newest?.text !== settled;
+    this.#settled = this.#isTorn ? undefined : newest;
   }
 
   get newest(): Published | undefined {
     return this.#newest;
+  }
+
+  /** Whether there is something to publish for a log of `size` entries. */
+  isDue(size: number): boolean {
+    return size > 0 && (this.#isTorn || size !== this.#newest?.size);
   }
 
   /** Writes what became full, without a checkpoint that covers it yet. */
@@ -53,6 +69,7 @@ export class Publisher {
     await this.store(publication);
     await this.#writePartial(publication);
     await this.#checkpoint(publication.size, publication.root);
+    this.#isTorn = false;
   }
 
   async #writeFull(): Promise<void> {
@@ -67,20 +84,39 @@ export class Publisher {
   }
 
   async #full(path: string, partials: string, bytes: Uint8Array): Promise<void> {
-    await this.#parts.files.write(path, bytes, { durable: true });
+    await this.#parts.files.write(path, bytes, { durable: false });
+    this.#unsettled.push(path);
     await this.#parts.files.remove(partials);
+  }
+
+  /** Flushes what was written, and marks the newest checkpoint as settled. */
+  async settle(): Promise<void> {
+    const newest = this.#newest;
+    if (newest === undefined || newest === this.#settled || this.#isTorn) return;
+    const paths = this.#unsettled.splice(0);
+    try {
+      await this.#parts.files.flush([...paths, ...this.#partials]);
+    } catch (error) {
+      this.#unsettled.push(...paths);
+      throw error;
+    }
+    await this.#parts.files.write(SETTLED, Buffer.from(newest.text), { durable: true });
+    this.#settled = newest;
   }
 
   async #writePartial({ size, levels, entries }: Publication): Promise<void> {
     const { files } = this.#parts;
+    this.#partials = [];
+    const put = async (path: string, bytes: Uint8Array) => {
+      await files.write(path, bytes, { durable: false });
+      this.#partials.push(path);
+    };
     const full = Math.floor(size / TILE_WIDTH);
-    if (entries.length > 0) {
-      await files.write(bundlePath(full, entries.length), encodeBundle(entries), { durable: false });
-    }
+    if (entries.length > 0) await put(bundlePath(full, entries.length), encodeBundle(entries));
     for (const [level, hashes] of levels.entries()) {
       if (hashes.length === 0) continue;
       const index = Math.floor(hashesOn(level, size) / TILE_WIDTH);
-      await files.write(hashTilePath(level, index, hashes.length), encodeHashes(hashes), { durable: false });
+      await put(hashTilePath(level, index, hashes.length), encodeHashes(hashes));
     }
   }
 

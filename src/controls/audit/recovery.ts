@@ -3,11 +3,20 @@ import { isSignedBy, logVerifier, parseCheckpoint, type ReadCheckpoint } from '.
 import { Edge, partial } from './edge.ts';
 import type { LogFiles } from './files.ts';
 import { type LedgerKeys, ledgerVerifierKey } from './keys.ts';
-import { CHECKPOINT, HIGH_WATER } from './published-names.ts';
+import { CHECKPOINT, HIGH_WATER, SETTLED } from './published-names.ts';
 import type { Publisher } from './publisher.ts';
 import { followTo, LogForked } from './sequencer.ts';
 import type { HeadRow } from './store.ts';
-import { bundlePath, decodeBundle, decodeHashes, hashesOn, hashTilePath, levelsOf, TILE_WIDTH } from './tiles.ts';
+import {
+  bundlePath,
+  decodeBundle,
+  decodeHashes,
+  HASH_BYTES,
+  hashesOn,
+  hashTilePath,
+  levelsOf,
+  TILE_WIDTH,
+} from './tiles.ts';
 
 export type RecoveryParts = {
   db: Database;
@@ -27,13 +36,14 @@ const STEP = 4_096;
 export async function recover(parts: RecoveryParts, head: HeadRow, publisher: Publisher): Promise<Edge> {
   const published = await readSigned(parts, parts.files, CHECKPOINT, head.origin);
   const highWater = await readSigned(parts, parts.highWater, HIGH_WATER, head.origin);
-  const seen = [published, highWater].filter((checkpoint) => checkpoint !== undefined);
+  const settled = await readSigned(parts, parts.files, SETTLED, head.origin);
+  const seen = [settled, published, highWater].filter((checkpoint) => checkpoint !== undefined);
   for (const { size } of seen) {
     if (size > head.size) {
       throw new LogForked(`the database's log has ${head.size} entries, but a checkpoint of ${size} was published`);
     }
   }
-  let edge = (published && (await restoreEdge(parts.files, published))) ?? Edge.empty();
+  let edge = (settled && (await restoreEdge(parts.files, settled))) ?? Edge.empty();
   const marks = [...seen, { size: head.size, root: head.root }].toSorted((a, b) => a.size - b.size);
   for (const { size, root } of marks) {
     if (size < edge.size) continue;
@@ -79,17 +89,32 @@ async function readSigned(
 async function restoreEdge(files: LogFiles, { size, root }: ReadCheckpoint): Promise<Edge | undefined> {
   const levels: string[][] = [];
   for (let level = 0; level < levelsOf(size); level += 1) {
-    const width = partial(level, size);
     const index = Math.floor(hashesOn(level, size) / TILE_WIDTH);
-    const bytes = width === 0 ? new Uint8Array() : await files.read(hashTilePath(level, index, width));
-    const hashes = bytes && decodeHashes(bytes, width);
+    const path = (width: number) => hashTilePath(level, index, width);
+    const hashes = await readPart(files, path, partial(level, size), allHashes);
     if (hashes === undefined) return undefined;
     levels.push(hashes);
   }
-  const width = partial(0, size);
-  const bundle = width === 0 ? new Uint8Array() : await files.read(bundlePath(Math.floor(size / TILE_WIDTH), width));
-  const entries = bundle && decodeBundle(bundle);
-  if (entries?.length !== width) return undefined;
+  const path = (width: number) => bundlePath(Math.floor(size / TILE_WIDTH), width);
+  const entries = await readPart(files, path, partial(0, size), decodeBundle);
+  if (entries === undefined) return undefined;
   const edge = Edge.restore(size, levels, entries);
   return edge.root() === root ? edge : undefined;
+}
+
+/** The first `width` items of an incomplete file, or of the full one that took its place since. */
+async function readPart(
+  files: LogFiles,
+  path: (width: number) => string,
+  width: number,
+  decode: (bytes: Uint8Array) => string[] | undefined,
+): Promise<string[] | undefined> {
+  if (width === 0) return [];
+  const bytes = (await files.read(path(width))) ?? (await files.read(path(TILE_WIDTH)));
+  const items = bytes && decode(bytes);
+  return items !== undefined && items.length >= width ? items.slice(0, width) : undefined;
+}
+
+function allHashes(bytes: Uint8Array): string[] | undefined {
+  return decodeHashes(bytes, bytes.length / HASH_BYTES);
 }

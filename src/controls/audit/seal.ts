@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hash, type KeyObject } from 'node:crypto';
 import type { Random } from '../../core/clock.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { EntityRef } from '../../core/principal.ts';
@@ -40,7 +40,7 @@ export class Seal {
   /** Digest for the receipt, and what lies beside it. */
   seal(id: string, salt: string, content: Content): Sealed & { digest: string } {
     const text = JSON.stringify({ names: content.names, value: content.value });
-    const key = createSecretKey(this.#random(32));
+    const key = this.#random(32);
     const cipher = createCipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG_BYTES });
     cipher.setAAD(Buffer.from(id));
     const body = cipher.update(salt + text, 'utf8');
@@ -48,7 +48,7 @@ export class Seal {
     const wrap = createCipheriv('id-aes256-wrap', this.#key, WRAP_IV);
     return {
       digest: contentDigest(salt, text),
-      wrapped: wrap.update(key.export()),
+      wrapped: wrap.update(key),
       sealed: Buffer.concat([body, cipher.getAuthTag()]),
     };
   }

@@ -89,11 +89,6 @@ export class Sequencer {
     });
     if (!isFirst) return true;
     this.#grow(edge);
-    const own = batches.findLast(({ epoch }) => epoch === this.#parts.writer().epoch);
-    if (own !== undefined) {
-      const { span, epoch } = own;
-      this.#parts.writer().forget(span.first_seat + span.entries - seatOf(epoch, 0));
-    }
     return edge.size - head.size >= STEP_MAX;
   }
 
