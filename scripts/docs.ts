@@ -2,7 +2,7 @@
  * `npm run docs`: writes docs/reference/ and the heads of docs/errors/ from the code. `-- --check` writes nothing and fails
  * where they differ, so that a page cannot fall behind.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { configJsonSchema, configManual } from '../src/config/index.ts';
 import { REFUSAL_CODES } from '../src/core/refusal.ts';
@@ -44,6 +44,27 @@ function emitErrorPages(): void {
   }
 }
 
+/** Pages name files; a file that is gone, or an attack that nobody names, is a page that has fallen behind. */
+function checkLinks(): void {
+  const pages = [
+    'README.md',
+    'ARCHITECTURE.md',
+    'SECURITY.md',
+    'CONTRIBUTING.md',
+    ...globSync('docs/**/*.md', { cwd: ROOT }),
+  ];
+  for (const page of pages) {
+    for (const [, target] of readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)) {
+      if (!existsSync(join(ROOT, dirname(page), target!)))
+        complaints.push(`${page} links to ${target}, which does not exist`);
+    }
+  }
+  const security = readFileSync(join(ROOT, 'SECURITY.md'), 'utf8');
+  for (const file of globSync('test/attacks/*.test.ts', { cwd: ROOT })) {
+    if (!security.includes(file)) complaints.push(`SECURITY.md does not name ${file}`);
+  }
+}
+
 emit('docs/reference/config.md', configManual());
 emit('docs/reference/sallyport.schema.json', configJsonSchema());
 emit('docs/reference/cli.md', await commandLinePage());
@@ -51,6 +72,7 @@ emit('docs/reference/errors.md', errorsPage());
 emit('docs/reference/events.md', eventsPage());
 emit('docs/reference/http.md', httpPage());
 emitErrorPages();
+checkLinks();
 for (const complaint of complaints) console.error(complaint);
 if (complaints.length === 0)
   console.log(check ? 'The reference pages are what the code says.' : 'The reference pages are written.');
