@@ -37,7 +37,7 @@ export type Decision = {
   effect: 'permit' | 'deny' | 'hold';
   /** Set exactly where the effect is `deny`. */
   code: DenialCode | undefined;
-  /** One line for the operator: which policies, where they stand, what failed. Cheap; `explain` says more. */
+  /** For the operator: which policies, where they stand, which clauses failed and what they saw. Sealed like a payload. */
   summary: string;
   /** Ids of the policies that determined it; for an implicit deny, `default-deny` alone. */
   policies: readonly string[];

@@ -56,7 +56,17 @@ test('a set without policies denies everything and shows nothing', () => {
 test('what decides is named with its file and line, what failed with its clause and what it saw', () => {
   const { engine } = engineOf(`${PATH_RULE}${forbid('no-bearer', 'context.credential.kind == "bearer"')}`);
   const { decision, policies } = engine.explain(call('files/read', { path: 'secret/a' }));
-  assert.equal(decision.summary, 'no policy permits it; in scope but not satisfied: reports (a.cedar:1)');
+  assert.equal(
+    decision.summary,
+    'no policy permits it; in scope but not satisfied: reports (a.cedar:1). ' +
+      'reports: when { context.args.path like "reports/*" }, where context.args.path is "secret/a"',
+  );
+  assert.equal(
+    engine.decide(call('files/read', { path: 'reports/a' }, { credential: { kind: 'bearer', thumbprint: '' } }))
+      .summary,
+    'forbidden by no-bearer (a.cedar:3). ' +
+      'no-bearer: when { context.credential.kind == "bearer" }, where context.credential.kind is "bearer"',
+  );
   assert.deepEqual(decision.hints, ['Read below reports/.']);
   assert.deepEqual(policies, [
     {

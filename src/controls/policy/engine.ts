@@ -7,7 +7,7 @@ import type { Environment } from './cedar/environment.ts';
 import { MAY_BE_FALSE, MAY_BE_TRUE, maskOf, UNKNOWN } from './cedar/results.ts';
 import { combine, invalidArguments, type LoadedOutcome, type LoadedPolicy } from './combine.ts';
 import { createEntityCache, environmentOf, type RequestFacts, requesterOf } from './environment.ts';
-import { explainOutcomes } from './explain.ts';
+import { clausesBehind, explainOutcomes } from './explain.ts';
 import type { PolicySet } from './policy-set.ts';
 import { createSampler, type Sampler } from './sampler.ts';
 import type { Disagreement, Explanation, PolicyEngine, PolicyListing } from './types.ts';
@@ -76,7 +76,14 @@ class CedarEngine implements Engine {
   decide(request: DecisionRequest): Decision {
     const prepared = this.#prepare(request);
     if (prepared instanceof ArgumentsInvalid) return invalidArguments(prepared.message, this.#set.digest);
-    return combine(this.#evaluate(prepared), this.#set.digest);
+    return this.#combine(this.#evaluate(prepared), prepared.environment);
+  }
+
+  #combine(outcomes: readonly LoadedOutcome[], environment: Environment): Decision {
+    const decision = combine(outcomes, this.#set.digest);
+    if (decision.effect !== 'deny') return decision;
+    const clauses = clausesBehind(decision, outcomes, environment);
+    return clauses === '' ? decision : { ...decision, summary: `${decision.summary}. ${clauses}` };
   }
 
   explain(request: DecisionRequest): Explanation {
@@ -85,7 +92,8 @@ class CedarEngine implements Engine {
       return { decision: invalidArguments(prepared.message, this.#set.digest), policies: [] };
     }
     const outcomes = this.#evaluate(prepared);
-    return { decision: combine(outcomes, this.#set.digest), policies: explainOutcomes(outcomes, prepared.environment) };
+    const decision = this.#combine(outcomes, prepared.environment);
+    return { decision, policies: explainOutcomes(outcomes, prepared.environment) };
   }
 
   visible(facts: RequestFacts, candidates: readonly Pick<Access, 'action' | 'resource'>[]): readonly boolean[] {

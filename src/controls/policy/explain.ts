@@ -1,4 +1,5 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
+import type { Decision } from '../../core/decision.ts';
 import type { Closure, Environment } from './cedar/environment.ts';
 import { compileExpression } from './cedar/expression.ts';
 import { asObject, type CedarJson, isArray } from './cedar/json-values.ts';
@@ -7,7 +8,8 @@ import type { Conjunct } from './cedar/policy.ts';
 import { Failure } from './cedar/results.ts';
 import { describeValue } from './cedar/values.ts';
 import type { LoadedOutcome, LoadedPolicy } from './combine.ts';
-import type { PolicyTrace } from './types.ts';
+import type { ClauseValue, PolicyTrace } from './types.ts';
+import { DEFAULT_DENY } from './vocabulary.ts';
 
 /** The slow half of a refusal: which clause of each policy in scope failed, and what it saw. */
 export function explainOutcomes(outcomes: readonly LoadedOutcome[], environment: Environment): PolicyTrace[] {
@@ -23,12 +25,42 @@ export function explainOutcomes(outcomes: readonly LoadedOutcome[], environment:
 }
 
 const VALUE_CHARACTERS_MAX = 200;
+const CLAUSES_MAX = 3;
+
+/** For the operator's reason: the clauses that decided, with what they saw. A few microseconds, and only for a deny. */
+export function clausesBehind(
+  decision: Decision,
+  outcomes: readonly LoadedOutcome[],
+  environment: Environment,
+): string {
+  const isImplicit = decision.policies[0] === DEFAULT_DENY;
+  const deciding = outcomes.filter(({ policy }) =>
+    isImplicit ? policy.role === 'permit' : decision.policies.includes(policy.id),
+  );
+  const lines = deciding.slice(0, CLAUSES_MAX).flatMap(({ policy, result }) => {
+    const clause = result === true ? lastClause(policy, environment) : clauseOf(policy, environment);
+    return clause === undefined ? [] : [`${policy.id}: ${clause.text}${seen(clause.values)}`];
+  });
+  return lines.join('. ');
+}
+
+function seen(values: readonly ClauseValue[]): string {
+  return values.length === 0 ? '' : `, where ${values.map(({ path, value }) => `${path} is ${value}`).join(', ')}`;
+}
+
+function lastClause(policy: LoadedPolicy, environment: Environment): PolicyTrace['clause'] {
+  const last = policy.conjuncts?.at(-1);
+  return last === undefined ? undefined : readClause(last, environment);
+}
 
 /** The first conjunct that is not true; undefined where all are, or where closures do not run the policy. */
 function clauseOf(policy: LoadedPolicy, environment: Environment): PolicyTrace['clause'] {
   const failing = policy.conjuncts?.find((conjunct) => conjunct.evaluate(environment) !== true);
-  if (failing === undefined) return undefined;
-  const { text, paths } = clauseOfConjunct(failing);
+  return failing === undefined ? undefined : readClause(failing, environment);
+}
+
+function readClause(conjunct: Conjunct, environment: Environment): NonNullable<PolicyTrace['clause']> {
+  const { text, paths } = clauseOfConjunct(conjunct);
   return { text, values: paths.map(({ path, read }) => ({ path, value: shorten(describeValue(read(environment))) })) };
 }
 
