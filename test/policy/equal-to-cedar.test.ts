@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import fc from 'fast-check';
 import type { EntityStore, Environment } from '../../src/controls/policy/cedar/environment.ts';
-import { createEvaluator, type Outcome } from '../../src/controls/policy/cedar/evaluator.ts';
+import { createEvaluator, type ListMemory, type Outcome } from '../../src/controls/policy/cedar/evaluator.ts';
 import type { CedarJson } from '../../src/controls/policy/cedar/json-values.ts';
 import { createOracle } from '../../src/controls/policy/cedar/oracle.ts';
 import { type CompiledPolicy, compilePolicy, type ParsedPolicy } from '../../src/controls/policy/cedar/policy.ts';
@@ -113,6 +113,32 @@ test('what is said of an unknown context holds for every context', () => {
     { numRuns: 300 },
   );
   assert.ok(decided > 100);
+});
+
+test('a list remembers only what is the same for all of its candidates', () => {
+  const resources = [new Entity('B', 'a'), new Entity('A', 'a'), new Entity('B', 'nobody')];
+  const actions = [new Entity('Action', 'read'), new Entity('Action', 'write')];
+  fc.assert(
+    fc.property(
+      fc.array(policyText, { minLength: 1, maxLength: 8 }),
+      world,
+      request,
+      (texts, { store, context }, who) => {
+        const evaluator = createEvaluator(compiledOnly(parse(texts)).compiled);
+        const memory: ListMemory = new Map();
+        for (const action of actions) {
+          for (const resource of resources) {
+            const environment = { ...who, action, resource, context, entities: store };
+            assert.deepEqual(
+              outcomesOf(evaluator.evaluateListed(environment, memory)),
+              outcomesOf(evaluator.evaluate(environment)),
+            );
+          }
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
 });
 
 test('an unknown argument is told apart from the known rest of the context', () => {

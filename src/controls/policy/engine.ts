@@ -4,6 +4,7 @@ import type { ServerCatalog } from '../../core/manifest.ts';
 import { ArgumentsInvalid, type MappedArguments, mapArguments } from './argument-values.ts';
 import { type Registered, registerCatalogs } from './catalog.ts';
 import type { Environment } from './cedar/environment.ts';
+import type { ListMemory } from './cedar/evaluator.ts';
 import { MAY_BE_FALSE, MAY_BE_TRUE, maskOf, UNKNOWN } from './cedar/results.ts';
 import { combine, invalidArguments, type LoadedOutcome, type LoadedPolicy } from './combine.ts';
 import { createEntityCache, environmentOf, type RequestFacts, requesterOf } from './environment.ts';
@@ -99,12 +100,13 @@ class CedarEngine implements Engine {
   visible(facts: RequestFacts, candidates: readonly Pick<Access, 'action' | 'resource'>[]): readonly boolean[] {
     const list = this.#listOf(facts);
     const requester = requesterOf(facts, this.#entityOf);
+    const memory: ListMemory = new Map();
     return candidates.map(({ action, resource }) => {
       const key = `${action}\u0000${resource.type}\u0000${resource.id}`;
       const known = list.get(key);
       if (known !== undefined) return known;
       const environment = environmentOf(requester, action, this.#entityOf(resource), undefined);
-      const shown = mayBePermitted(this.#evaluatePartially(environment));
+      const shown = mayBePermitted(this.#evaluateListed(environment, memory));
       if (list.size >= LIST_ENTRIES_MAX) list.clear();
       list.set(key, shown);
       return shown;
@@ -126,8 +128,8 @@ class CedarEngine implements Engine {
   }
 
   /** Where closures are not trusted any more, conditions count as unknown: lists show more, calls are decided all the same. */
-  #evaluatePartially(environment: Environment): LoadedOutcome[] {
-    const outcomes = this.#set.evaluatePartially(environment);
+  #evaluateListed(environment: Environment, memory: ListMemory): LoadedOutcome[] {
+    const outcomes = this.#set.evaluateListed(environment, memory);
     return this.#sampler.disagreed ? outcomes.map(({ policy }) => ({ policy, result: UNKNOWN })) : outcomes;
   }
 

@@ -98,6 +98,8 @@ export type Requester = {
   run: CedarRecord;
   credential: CedarRecord;
   protocol: string;
+  /** The context with arguments unknown, made once for all candidates of a list. */
+  unknown: CedarRecord | undefined;
 };
 
 export function requesterOf(facts: RequestFacts, entityOf: (reference: EntityRef) => KnownEntity): Requester {
@@ -116,6 +118,7 @@ export function requesterOf(facts: RequestFacts, entityOf: (reference: EntityRef
     ),
     credential: new CedarRecord(new Map([['kind', credential.kind]])),
     protocol: facts.protocol,
+    unknown: undefined,
   };
 }
 
@@ -130,12 +133,17 @@ export function environmentOf(
     principal: requester.principal.entity,
     action: actionEntity(action),
     resource: reached.entity,
-    context: contextOf(requester, args),
+    context: args === undefined ? unknownContext(requester) : contextOf(requester, args),
     entities: new RequestEntities(requester.principal, reached),
   };
 }
 
 const EMPTY_SET = new CedarSet([]);
+
+function unknownContext(requester: Requester): CedarRecord {
+  requester.unknown ??= contextOf(requester, undefined);
+  return requester.unknown;
+}
 
 /** Without arguments (lists) everything that depends on them is unknown, and the rest is not. */
 function contextOf(requester: Requester, args: MappedArguments | undefined): CedarRecord {

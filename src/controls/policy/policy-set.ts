@@ -1,5 +1,5 @@
 import type { Environment } from './cedar/environment.ts';
-import { createEvaluator } from './cedar/evaluator.ts';
+import { createEvaluator, type ListMemory } from './cedar/evaluator.ts';
 import { Uncompilable } from './cedar/literals.ts';
 import { createOracle, type Oracle } from './cedar/oracle.ts';
 import { type CompiledPolicy, compilePolicy } from './cedar/policy.ts';
@@ -19,8 +19,8 @@ export interface PolicySet {
   evaluate(environment: Environment, unmapped: readonly string[]): LoadedOutcome[];
   /** The same by cedar-wasm alone. */
   evaluateByReference(environment: Environment, unmapped: readonly string[]): LoadedOutcome[];
-  /** With arguments unknown. Never asks cedar-wasm. */
-  evaluatePartially(environment: Environment): LoadedOutcome[];
+  /** With arguments unknown, for one candidate of a list; `memory` is the list's. Never asks cedar-wasm. */
+  evaluateListed(environment: Environment, memory: ListMemory): LoadedOutcome[];
   /** Gives up what cedar-wasm holds for it; nothing is asked of it afterwards. */
   release(): void;
   readonly released: boolean;
@@ -54,7 +54,7 @@ export function createPolicySet(text: PolicyText): PolicySet {
         result: unreadable(reads(policy), unmapped) ?? outcomeOf(answer, policy.id),
       }));
     },
-    evaluatePartially: (environment) => evaluator.evaluate(environment) as LoadedOutcome[],
+    evaluateListed: (environment, memory) => evaluator.evaluateListed(environment, memory) as LoadedOutcome[],
     get released() {
       return released;
     },

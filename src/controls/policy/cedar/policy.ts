@@ -1,7 +1,7 @@
 import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Closure, Environment } from './environment.ts';
 import { asBoolean, compileExpression } from './expression.ts';
-import { asObject, type CedarJson } from './json-values.ts';
+import { asObject, type CedarJson, isArray } from './json-values.ts';
 import { integersOf, Uncompilable } from './literals.ts';
 import { fromMask, MAY_BE_FALSE, MAY_BE_TRUE, MAY_FAIL, maskOf, Partial, type Result } from './results.ts';
 import { readConstraint, type Scope } from './scope.ts';
@@ -21,6 +21,8 @@ export type CompiledPolicy = {
   /** undefined where this evaluator cannot run it, with the reason. */
   conjuncts: readonly Conjunct[] | undefined;
   uncompilable: string | undefined;
+  /** Whether the conditions look at the action or the resource; where not, a list evaluates them once. */
+  looksAtResource: boolean;
 };
 
 /** @throws Uncompilable where not even the head can be read: a template. */
@@ -30,13 +32,22 @@ export function compilePolicy(policy: ParsedPolicy, ordinal: number): CompiledPo
     action: readConstraint(policy.json.action as CedarJson),
     resource: readConstraint(policy.json.resource as CedarJson),
   };
-  const base = { id: policy.id, effect: policy.json.effect, ordinal, scope: head };
+  const looksAtResource = mentions(policy.json.conditions as unknown as CedarJson, ['resource', 'action']);
+  const base = { id: policy.id, effect: policy.json.effect, ordinal, scope: head, looksAtResource };
   try {
     return { ...base, conjuncts: compileConditions(policy), uncompilable: undefined };
   } catch (error) {
     if (!(error instanceof Uncompilable)) throw error;
     return { ...base, conjuncts: undefined, uncompilable: error.message };
   }
+}
+
+function mentions(json: CedarJson, variables: readonly string[]): boolean {
+  if (typeof json !== 'object') return false;
+  if (isArray(json)) return json.some((item) => mentions(item, variables));
+  const { Var: name } = json;
+  if (typeof name === 'string' && variables.includes(name)) return true;
+  return Object.values(json).some((item) => mentions(item, variables));
 }
 
 function compileConditions(policy: ParsedPolicy): Conjunct[] {
