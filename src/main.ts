@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, childEnvironment, needsRestart, watchConfig } from './config/index.ts';
 import { openEgress, type Table } from './enforcement/index.ts';
@@ -9,6 +9,7 @@ import { type AgentsSide, openAgentsSide, openPeopleSide, settingsOf } from './m
 import { Faults } from './main/faults.ts';
 import { openKeys } from './main/keys.ts';
 import { witnessPost } from './main/witness.ts';
+import { lockExclusively, type ProcessLock } from './storage/index.ts';
 
 export type StartOptions = {
   config: Config;
@@ -38,6 +39,8 @@ export async function startGateway(options: StartOptions): Promise<Running> {
   const config = () => now.config;
   const keys = openKeys(join(now.config.data, 'keys'), systemRandom);
   const surroundings = { clock: systemClock, random: systemRandom, build: buildOf(), keys, report };
+  const lock = lockData(now.config.data);
+  stack.defer(() => lock.release());
   const egress = openEgress({ clock: systemClock, environment: childEnvironment() });
   stack.defer(() => egress.close());
   const controls = await openControls(config, { ...surroundings, faults, witness: witnessPost(egress) }, stack);
@@ -110,6 +113,14 @@ async function windDown({ enforcement }: AgentsSide, seconds_max: number): Promi
   const cancel = systemClock.after(seconds_max * 1000, () => live.cutAll('gateway_stopping'));
   await live.empty();
   cancel();
+}
+
+/** @throws where another gateway runs on the same data. */
+function lockData(data: string): ProcessLock {
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const lock = lockExclusively(join(data, 'running.lock'));
+  if (lock === undefined) throw new Error(`another gateway runs on ${data}. See: sallyport status`);
+  return lock;
 }
 
 /** The version of the package, which stands two folders up from here both in the repository and in `dist`. */

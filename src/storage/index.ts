@@ -22,6 +22,7 @@ export {
   type Transaction,
 } from './database.ts';
 export { isStorageError, StorageError, type StorageErrorKind } from './errors.ts';
+export { lockExclusively, type ProcessLock } from './lock.ts';
 export { type Migration, migrate } from './migrate.ts';
 export { openDatabase } from './open.ts';
 export { LEASE_MS, type Lease, openStateWatch, type StateListener, type StateWatch } from './state-watch.ts';
