@@ -247,6 +247,23 @@ describe('an audience of one path', () => {
   });
 });
 
+test('every replica knows the others’ signing keys, and one that was replaced ends', async () => {
+  const world = await openWorld();
+  const client = await world.agent();
+  const other = await world.another();
+  await world.state.poll();
+  const keys = (await (await fetch(`${world.issuer}/oauth/jwks`)).json()) as { keys: { kid: string }[] };
+  assert.equal(keys.keys.length, 2);
+  assert.ok(!isRefusal(await other.identity.authenticate(world.present(client))));
+  await world.db.query('update identity_signing_keys set used_at = 1 where kid = $1', [
+    world.keys.signing.reveal().kid,
+  ]);
+  const third = await world.another();
+  const late = await third.identity.authenticate(world.present(await world.agent({ id: 'late' })));
+  assert.ok(isRefusal(late) && late.code === 'token_unknown');
+  await world.close();
+});
+
 test('a token ends after ten minutes, also one that was verified and kept', async () => {
   const aging = await world.agent({ id: 'aging' });
   assert.equal(await codeOf(world.present(aging)), 'accepted');

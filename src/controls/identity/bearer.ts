@@ -1,4 +1,4 @@
-import type { Random } from '../../core/clock.ts';
+import type { Clock, Random } from '../../core/clock.ts';
 import { newId } from '../../core/ids.ts';
 import type { Caller } from '../../core/principal.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
@@ -7,6 +7,7 @@ import { BoundedMap } from './bounded-map.ts';
 import { type ChangeParts, change, transact } from './change.ts';
 import type { TokenEntry, Tokens } from './contract.ts';
 import { digestOf, hashSecret } from './digest.ts';
+import { RateLimit } from './rate-limits.ts';
 import type { RunKeeper } from './runs.ts';
 import { standingRefusal } from './stops.ts';
 import {
@@ -28,7 +29,13 @@ const USED_MS_EXACT = 5 * 60_000;
 const TOKEN_MS_MAX = 366 * 24 * 60 * 60_000;
 const RUNS_KNOWN_MAX = 10_000;
 
-export type BearerParts = ChangeParts & { random: Random; runs: RunKeeper };
+/**
+ * Tokens that this replica does not know are looked up, to say why, and since another may just have issued them. Strangers
+ * can make up as many as they like, so no more than this for all of them together.
+ */
+const LOOKUPS = { burst: 50, per_second: 20 };
+
+export type BearerParts = ChangeParts & { clock: Clock; random: Random; runs: RunKeeper };
 
 export interface BearerReader {
   /** Synchronous while the token's run is known here. */
@@ -39,6 +46,7 @@ type TokenRun = { run: string; expires_at: number; used_at: number; saved_at: nu
 
 export function openBearers(parts: BearerParts): Tokens & BearerReader {
   const current = new BoundedMap<string, TokenRun>(RUNS_KNOWN_MAX);
+  const lookups = new RateLimit(LOOKUPS, () => parts.clock.monotonic());
   const opening = new Map<string, Promise<TokenRun | Refusal>>();
 
   const callerOf = (token: StoredToken, run: string): Caller | Refusal => {
@@ -68,6 +76,7 @@ export function openBearers(parts: BearerParts): Tokens & BearerReader {
     const digest = hashSecret(secret);
     const token = parts.standing.tokens.get(digest);
     const now = parts.time.now();
+    if (token === undefined && !lookups.take('')) return refuse('token_unknown', 'no live bearer token has this hash');
     if (token === undefined) return unknown(digest, () => read(secret), parts);
     if (token.expires_at <= now) return refuse('token_expired', `token ${token.id} has expired`);
     const known = current.get(token.id);

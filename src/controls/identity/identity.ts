@@ -14,11 +14,11 @@ import { openProofReader } from './proof.ts';
 import { challenges, protectedResource } from './resource-metadata.ts';
 import { openRuns } from './runs.ts';
 import { SESSION_IDLE_MS_MAX } from './sessions.ts';
-import { Standing } from './standing.ts';
+import { KEY_MS_MAX, Standing } from './standing.ts';
 import { openStops } from './stops.ts';
 import { pruneAssertions, pruneProofs } from './store/claims.ts';
 import { prunePeople } from './store/people.ts';
-import { insertSigningKey } from './store/signing-keys.ts';
+import { type StoredKey, saveSigningKey, signingKeyUse } from './store/signing-keys.ts';
 import { openTime } from './time.ts';
 
 /** Between two sweeps, and between two pieces of one while there is more: SQLite does one thing at once. */
@@ -27,7 +27,8 @@ const PIECE_MS = 5;
 const PIECE_ROWS = 128;
 /** A replica whose clock is behind may still accept a proof for this long. */
 const CLAIM_MS_KEPT = 60_000;
-const SLOW_EVERY_MS = 60_000;
+/** How often the rest is done, and a replica says that its signing key is in use. */
+const SLOW_EVERY_MS = 20_000;
 
 /** Joins the parts. Reads what stands, makes this replica's signing key known, and begins to follow changes. */
 export async function openIdentity(given: IdentityParts): Promise<Identity> {
@@ -40,7 +41,7 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
   await publishSigningKey(parts);
   const now = (): number => time.now();
   const runs = openRuns({ ...parts, random });
-  const bearers = openBearers({ ...parts, random, runs });
+  const bearers = openBearers({ ...parts, clock, random, runs });
   const stops = openStops({ ...parts, clock, random });
   const tokens = openTokenReader({ issuer, now, signingKey: (kid) => standing.signingKeys.get(kid)?.key });
   const proofs = openProofReader({ issuer, random, now, signatures: given.signatures ?? 'on threads' });
@@ -70,17 +71,18 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
   };
 }
 
-/** Other replicas verify this one's tokens by the public half. A new key, after the file was removed, leaves the old one valid. */
+/** Other replicas verify this one's tokens by the public half. To rotate it, remove the file and start again. */
 async function publishSigningKey(parts: ChangeParts & IdentityParts): Promise<void> {
-  const signing = parts.keys.signing.reveal();
-  if (parts.standing.signingKeys.has(signing.kid)) return;
-  const jwk = publicHalf(signing);
-  const done = await change<undefined>(parts, async (tx, added_at) => {
-    const { kid } = signing;
+  const key = storedKey(parts);
+  if (parts.standing.signingKeys.has(key.kid)) return;
+  const done = await change<undefined>(parts, async (tx, now) => {
     // Replicas that share a key and start together: one writes it, and a version with no change behind it is not made.
-    const isFirst = await insertSigningKey(tx, { kid, jwk: JSON.stringify(jwk), added_at });
-    if (!isFirst) return refuse('already_exists', `the signing key ${kid} is known`);
-    await parts.record(tx, { event: 'key.create', by: 'gateway', subject: kid, before: null, after: digestOf(jwk) });
+    const used_at = await signingKeyUse(tx, key.kid);
+    if (used_at !== undefined && used_at > now - KEY_MS_MAX) return refuse('already_exists', `key ${key.kid} is known`);
+    await saveSigningKey(tx, key, now);
+    const after = digestOf(publicHalf(parts.keys.signing.reveal()));
+    const before = used_at === undefined ? null : after;
+    await parts.record(tx, { event: 'key.create', by: 'gateway', subject: key.kid, before, after });
     return undefined;
   });
   if (!isRefusal(done)) return;
@@ -88,15 +90,25 @@ async function publishSigningKey(parts: ChangeParts & IdentityParts): Promise<vo
   await parts.standing.refresh();
 }
 
-/** Forgets what has expired, never on a request's time. */
-function sweepRepeatedly({ clock, db, time, report }: ChangeParts & IdentityParts): () => void {
+function storedKey({ keys }: IdentityParts): StoredKey {
+  const signing = keys.signing.reveal();
+  return { kid: signing.kid, jwk: JSON.stringify(publicHalf(signing)) };
+}
+
+/** Says that this replica is here and forgets what has expired, never on a request's time. */
+function sweepRepeatedly(parts: ChangeParts & IdentityParts): () => void {
+  const { clock, db, time, standing, report } = parts;
   let cancel = (): void => {};
   let closed = false;
   let slow_at = 0;
   const sweep = async (): Promise<boolean> => {
+    // A machine that slept has lost time on its monotonic clock; what expired meanwhile must not come back.
+    await time.sync();
     const now = time.now();
     if (now - slow_at > SLOW_EVERY_MS) {
       slow_at = now;
+      await saveSigningKey(db, storedKey(parts), now);
+      await standing.refreshKeys();
       await pruneAssertions(db, now - CLAIM_MS_KEPT);
       await prunePeople(db, now, now - SESSION_IDLE_MS_MAX);
     }

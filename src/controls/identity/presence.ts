@@ -82,10 +82,17 @@ async function accept(
   person: StoredPerson,
   code: string,
   now: number,
-  { keys }: PresenceParts,
+  { keys, report }: PresenceParts,
 ): Promise<'person.enrol' | 'person.present' | Refusal> {
   const { id, authenticator, authenticator_pending } = person;
-  const stepFor = (sealed: string): number | undefined => stepOf(code, unseal(sealed, id, keys.sealing), now);
+  const stepFor = (sealed: string): number | undefined => {
+    try {
+      return stepOf(code, unseal(sealed, id, keys.sealing), now);
+    } catch (error) {
+      report(`the authenticator of ${id} is sealed with another key, or was changed`, error);
+      return undefined;
+    }
+  };
   const pending = authenticator_pending === null ? undefined : stepFor(authenticator_pending);
   if (pending !== undefined && (await completeAuthenticator(tx, id, authenticator_pending!, pending)))
     return 'person.enrol';

@@ -4,7 +4,7 @@ import type { AgentEntry, Stop, StopKind } from './contract.ts';
 import { keyObjectOf, readPublicJwk } from './jwk.ts';
 import { loadAgents, type StoredAgent } from './store/agents.ts';
 import { loadEndedSince } from './store/runs.ts';
-import { loadSigningKeys } from './store/signing-keys.ts';
+import { loadSigningKeys, type StoredKey } from './store/signing-keys.ts';
 import { loadStops } from './store/stops.ts';
 import { loadLiveTokens, type StoredToken } from './store/tokens.ts';
 import type { Time } from './time.ts';
@@ -12,6 +12,13 @@ import type { Time } from './time.ts';
 /** Runs that ended longer ago have no live exchange and no valid token: a token lives ten minutes. */
 const ENDED_MS_KEPT = 60 * 60_000;
 
+/**
+ * A replica says three times a minute that it still signs with its key. One that was replaced is worth nothing half an hour later,
+ * so that a signing key which somebody copied ends with its rotation.
+ */
+export const KEY_MS_MAX = 30 * 60_000;
+
+export type SigningKey = { key: KeyObject; jwk: string };
 export type AgentStanding = StoredAgent & { entry: AgentEntry };
 
 /**
@@ -22,7 +29,7 @@ export class Standing {
   agents: ReadonlyMap<string, AgentStanding> = new Map();
   /** By the hash of their secret. */
   tokens: ReadonlyMap<string, StoredToken> = new Map();
-  signingKeys: ReadonlyMap<string, { key: KeyObject; jwk: string }> = new Map();
+  signingKeys: ReadonlyMap<string, SigningKey> = new Map();
   readonly #db: Database;
   readonly #time: Time;
   readonly #listeners = new Set<() => void>();
@@ -48,21 +55,31 @@ export class Standing {
 
   async #read(): Promise<void> {
     await this.#time.sync();
+    await this.refreshKeys();
     const now = this.#time.now();
-    const [agents, tokens, stops, ended, keys] = await Promise.all([
+    const [agents, tokens, stops, ended] = await Promise.all([
       loadAgents(this.#db),
       loadLiveTokens(this.#db, now),
       loadStops(this.#db),
       loadEndedSince(this.#db, now - ENDED_MS_KEPT),
-      loadSigningKeys(this.#db),
     ]);
     this.agents = new Map(agents.map((agent) => [agent.id, { ...agent, entry: entryOf(agent) }]));
     this.tokens = new Map(tokens.map((token) => [token.secret, token]));
     this.#tokenIds = new Set(tokens.map((token) => token.id));
     this.#ended = new Set(ended);
-    this.signingKeys = new Map(keys.flatMap(readSigningKey));
     this.#stored = stops;
     this.#changed();
+  }
+
+  async refreshKeys(): Promise<void> {
+    const keys = await loadSigningKeys(this.#db, this.#time.now() - KEY_MS_MAX);
+    this.signingKeys = new Map(keys.flatMap((stored) => this.#imported(stored)));
+  }
+
+  /** Importing a key costs as much as verifying with it, so one that is known is kept. */
+  #imported(stored: StoredKey): [string, SigningKey][] {
+    const known = this.signingKeys.get(stored.kid);
+    return known?.jwk === stored.jwk ? [[stored.kid, known]] : readSigningKey(stored);
   }
 
   stops(): readonly Stop[] {
@@ -131,7 +148,7 @@ function indexStops(stops: readonly Stop[]): Map<StopKind, Map<string, Stop>> {
   return index;
 }
 
-function readSigningKey({ kid, jwk }: { kid: string; jwk: string }): [string, { key: KeyObject; jwk: string }][] {
+function readSigningKey({ kid, jwk }: StoredKey): [string, SigningKey][] {
   const parsed = readPublicJwk(JSON.parse(jwk));
   const key = 'problem' in parsed ? undefined : keyObjectOf(parsed);
   return key === undefined ? [] : [[kid, { key, jwk }]];

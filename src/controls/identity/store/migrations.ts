@@ -51,7 +51,7 @@ export const identityMigrations: readonly Migration[] = [
         made_by text not null,
         since bigint not null
       );
-      create table identity_signing_keys (kid text primary key, jwk text not null, added_at bigint not null);`,
+      create table identity_signing_keys (kid text primary key, jwk text not null, used_at bigint not null);`,
   },
   {
     id: 'identity/0002-claims',
