@@ -86,7 +86,8 @@ export class GroupCommit {
         return await this.#attempt(group);
       } catch (error) {
         if (attempt < ATTEMPTS_MAX && (await this.#mayRepeat(error))) continue;
-        const uncertain = isStorageError(error, 'uncertain');
+        // A duplicate is a receipt that is there already, from a try whose answer was lost.
+        const uncertain = isStorageError(error, 'uncertain') || isStorageError(error, 'duplicate');
         for (const item of group) item.settle({ kind: 'failed', error, uncertain });
         return;
       }

@@ -181,12 +181,16 @@ class GroupedLedger implements Ledger {
   async #resolveDoubt(id: string): Promise<void> {
     const { epoch } = this.#writer;
     const resolve = this.#open.doubt();
+    // One receipt for all tries: its id is unique, so a try whose answer was lost too is not made twice.
+    let said: Draft | undefined;
     while (!this.#closed && this.#writer.epoch === epoch) {
       await this.#pause(RETRY_MS);
       try {
         const row = await receiptById(this.#options.db, id);
-        if (row === undefined || (await this.#submit(this.#drafter.unknown(row, 'not_forwarded'))).kind === 'written')
-          break;
+        if (row === undefined) break;
+        if (said !== undefined && (await seatById(this.#options.db, said.receipt.id)) !== undefined) break;
+        said ??= this.#drafter.unknown(row, 'not_forwarded');
+        if ((await this.#submit(said, epoch)).kind === 'written') break;
       } catch {
         // The database is still away; the doubt stays.
       }
