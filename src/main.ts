@@ -107,9 +107,10 @@ async function takeOver(
 }
 
 /** What is in flight may end; what does not is cut, and says so in its outcome. */
-async function windDown({ enforcement }: AgentsSide, seconds_max: number): Promise<void> {
+async function windDown({ enforcement, endStreams }: AgentsSide, seconds_max: number): Promise<void> {
   const { live } = enforcement;
   live.close();
+  endStreams();
   const cancel = systemClock.after(seconds_max * 1000, () => live.cutAll('gateway_stopping'));
   await live.empty();
   cancel();

@@ -19,7 +19,13 @@ export type DoorParts = Surroundings & {
   faults: Faults;
 };
 
-export type AgentsSide = { url: string; enforcement: Enforcement; upstreams: Upstreams };
+export type AgentsSide = {
+  url: string;
+  enforcement: Enforcement;
+  upstreams: Upstreams;
+  /** Ends the streams on which agents only listen. */
+  endStreams(): void;
+};
 
 /** The data plane: servers behind the gateway, the table, and the port that agents speak to. */
 export async function openAgentsSide(
@@ -70,7 +76,7 @@ export async function openAgentsSide(
   });
   url.now = await listen(server, agents);
   stack.defer(() => closeServer(server));
-  return { url: url.now, enforcement, upstreams };
+  return { url: url.now, enforcement, upstreams, endStreams: () => mcp.endStreams() };
 }
 
 /** Worked out once for each configuration: it is asked for several times in each exchange. */

@@ -199,7 +199,6 @@ describe('a server that abuses what it may say', () => {
   test('is not passed what the agent keeps for itself', async () => {
     const meta = { 'vendor/secret': 'mine', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
     await agent.ask('tools/call', { name: 'say', arguments: {}, task: {}, extra: 1 }, { meta });
-    console.log(hostile.received.slice(-2).map((x) => JSON.stringify(x)));
     const sent = hostile.received.at(-1) as { id: number; params: Json };
     assert.deepEqual(Object.keys(sent.params).sort(), ['_meta', 'arguments', 'name']);
     const passed = sent.params['_meta'] as Json;

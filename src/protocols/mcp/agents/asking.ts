@@ -34,6 +34,8 @@ export type Parts = {
   settings(): McpSettings;
   /** `WWW-Authenticate` values for a refusal at `path`; empty where a new credential would not help. */
   challenges(refusal: Refusal, path: string): readonly string[];
+  /** Aborted when the gateway is about to stop: streams that nobody waits on an answer of end then. */
+  closing: AbortSignal;
   /** The gateway as a server. */
   self: { name: string; version: string };
 };

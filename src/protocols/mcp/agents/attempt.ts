@@ -242,11 +242,10 @@ export class McpAttempt implements Attempt {
     const session = this.#findSession(caller, run);
     if (isRefusal(session)) return session;
     const from = { server: this.#door.server, method, session };
-    const { sessions, changes } = this.#parts;
-    if (method === 'GET' && this.#fields.last_event === undefined) this.#reply.keep(() => session.stream());
+    const { sessions } = this.#parts;
     const plan =
       method === 'GET'
-        ? openStream(from, this.#reply, changes, this.#fields.last_event)
+        ? openStream(from, this.#reply, this.#parts, this.#fields.last_event)
         : endSession(from, (ended) => sessions.end(ended));
     if (isRefusal(plan)) return plan;
     return this.#intent(plan, method, { digest: hash('sha256', '', 'buffer'), bytes: 0 });

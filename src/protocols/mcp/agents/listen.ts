@@ -6,6 +6,7 @@ import { type Asking, answered, type Carried, type Plan, result } from './asking
 import { locate } from './calls.ts';
 import { type Changes, LIST_NOTICES, type ListName } from './changes.ts';
 import { openFor, type Prepared, prepare } from './forwarding.ts';
+import { firstAborted } from './signals.ts';
 import { badParams, META, MODERN } from './wire.ts';
 
 const RESOURCES_MAX = 64;
@@ -77,11 +78,8 @@ async function stream(
     for (const name of which) if (lists.includes(name)) void say(LIST_NOTICES[name], {});
   });
   const upstream = watched ? watch(asking, watched, io, say) : undefined;
-  await new Promise<void>((resolve) => {
-    if (io.signal.aborted) resolve();
-    else io.signal.addEventListener('abort', () => resolve(), { once: true });
-    void upstream?.then(() => resolve());
-  });
+  const over = firstAborted([io.signal, asking.parts.closing]);
+  await (upstream === undefined ? over : Promise.race([over, upstream]));
   stop();
   return result({ resultType: 'complete', _meta: { [META.subscription]: id } });
 }
@@ -113,7 +111,7 @@ async function watch(
   await session.send(
     { bytes: watched.bytes, id: watched.id, method: watched.method, params: watched.params },
     {
-      signal: io.signal,
+      signal: AbortSignal.any([io.signal, asking.parts.closing]),
       onNotification: (method, params) => {
         const { uri } = params;
         if (method !== 'notifications/resources/updated' || typeof uri !== 'string') return undefined;

@@ -38,6 +38,8 @@ export type Mcp = {
   /** Whether a path is this door's. */
   serves(path: string): boolean;
   handler(request: IncomingMessage, response: ServerResponse): void;
+  /** Ends the streams that would stay open for ever; what is being answered goes on. */
+  endStreams(): void;
   close(): void;
 };
 
@@ -49,7 +51,9 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
   const changes = openChanges(upstreams);
   const catalogs = openCatalogs(upstreams, clock);
   const sessions = openSessions({ clock, random, store, perAgentMax: () => settings().limits.sessions_per_agent_max });
+  const closing = new AbortController();
   const parts: AttemptParts = {
+    closing: closing.signal,
     upstreams,
     catalogs,
     changes,
@@ -78,7 +82,9 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
       // The gateway answers every failure; what throws here is a bug, and ends the connection without an answer.
       serve(request, response).catch(() => response.destroy());
     },
+    endStreams: () => closing.abort(),
     close() {
+      closing.abort();
       sessions.close();
       changes.close();
       catalogs.close();

@@ -7,6 +7,7 @@ import type { Message } from './message.ts';
 import { isRpcId } from './message.ts';
 import type { Reply } from './reply.ts';
 import type { Session } from './sessions.ts';
+import { firstAborted } from './signals.ts';
 
 /**
  * What an agent sends beside requests. It proves who sends it as every request does, and is recorded like one: an
@@ -38,7 +39,7 @@ export function response(from: Beside, message: Message & { kind: 'response' }):
 export function openStream(
   from: Beside & { session: Session },
   reply: Reply,
-  changes: Changes,
+  { changes, closing }: { changes: Changes; closing: AbortSignal },
   last_event: string | undefined,
 ): Plan | Refusal {
   if (!reply.accepts.stream) return refuse('request_malformed', 'Accept does not name text/event-stream');
@@ -55,7 +56,7 @@ export function openStream(
       if (from.server !== undefined && from.server !== server) return;
       for (const name of lists) say(LIST_NOTICES[name], {});
     });
-    await ended([io.signal, session.closed]);
+    await firstAborted([io.signal, session.closed, closing]);
     stopListening();
     stopChanges();
     return result({});
@@ -83,12 +84,4 @@ export function endSession(from: Beside & { session: Session }, end: (session: S
 
 function besides(from: Beside, work: () => Refusal | undefined | Promise<Refusal | undefined>): Plan {
   return answered(from, async () => (await work()) ?? result({}));
-}
-
-function ended(signals: readonly AbortSignal[]): Promise<void> {
-  const any = AbortSignal.any([...signals]);
-  return new Promise((resolve) => {
-    if (any.aborted) resolve();
-    else any.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

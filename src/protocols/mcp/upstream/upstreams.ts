@@ -22,7 +22,9 @@ const SWEEP_MS = 5_000;
 export function openUpstreams({ egress, clock, settings, client_info }: UpstreamsOptions): Upstreams {
   const servers = new Map<string, UpstreamServer>();
   const changes = new Listeners<[ServerCatalog]>();
-  const client = { capabilities: {}, clientInfo: client_info };
+  // Servers offer more to clients that can do more. A catalog is of all there is, so the gateway says that it can do all;
+  // what it is then asked outside of an agent's exchange has no owner, and is refused.
+  const client = { capabilities: { sampling: {}, elicitation: {}, roots: {} }, clientInfo: client_info };
   let last_id = 0;
   const nextId = (): number => {
     last_id += 1;
