@@ -263,7 +263,8 @@ test("the credential goes upstream, and neither it nor the agent's headers come 
 test('status says who else may reach a server, and how to change it', () => {
   const upstreams = gatewayOf(tiny(), overHttp('open', 'http://127.0.0.1:1/mcp'));
   const [child, open] = upstreams.status();
-  assert.deepEqual([child?.exposure, open?.exposure], ['enclosed', 'bypassable']);
+  assert.deepEqual([child?.exposure, open?.exposure], ['bypassable', 'bypassable']);
+  assert.match(child?.exposure_note ?? '', /another user/);
   assert.match(open?.exposure_note ?? '', /enclosed: true/);
 });
 

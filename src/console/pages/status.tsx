@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import type { Output, Status } from '../../api/contract/index.ts';
 import { ask } from '../data/client.ts';
 import { number, plural, shortId } from '../data/format.ts';
@@ -105,6 +106,11 @@ function Waiting({ status: { waiting } }: { status: Status }) {
           <li key={what} className="flex items-center gap-3 rounded-large border border-line bg-surface p-3">
             <Mark tone="hold" word={kind === 'setup' ? 'set-up' : kind} />
             <Text value={what} />
+            {kind === 'setup' && (
+              <Link to="/authenticator" className="ml-auto shrink-0 font-medium text-accent hover:underline">
+                Enrol yours
+              </Link>
+            )}
           </li>
         ))}
       </ul>
@@ -290,7 +296,7 @@ function Policies({ policy: { active, policies, evaluator, problems } }: { polic
           {policies.map((policy) => (
             <li
               key={policy.id}
-              className="grid gap-x-4 gap-y-0.5 px-4 py-2.5 md:grid-cols-[5rem_minmax(10rem,18rem)_minmax(0,1fr)_auto]"
+              className="grid items-baseline gap-x-4 gap-y-0.5 px-4 py-2.5 md:grid-cols-[5rem_minmax(10rem,18rem)_minmax(0,1fr)_auto]"
             >
               <Mark tone={policy.effect === 'permit' ? 'permit' : 'deny'} word={policy.effect} />
               <Text value={policy.id} className="font-mono text-small" />

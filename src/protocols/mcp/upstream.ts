@@ -25,7 +25,14 @@ export type UpstreamSettings = {
         /** The operator states that only this gateway can reach the address. Without it the upstream is `bypassable`. */
         gateway_only: boolean;
       }
-    | { kind: 'stdio'; command: readonly string[]; env: Readonly<Record<string, string | Secret>>; cwd?: string };
+    | {
+        kind: 'stdio';
+        command: readonly string[];
+        env: Readonly<Record<string, string | Secret>>;
+        cwd?: string;
+        /** The operator states that agents cannot start the same program, or not with the same means. */
+        gateway_only?: boolean;
+      };
   /** One session or child process for all runs. Its server then sees many runs as one client. */
   shared: boolean;
   /** Speak only this era, without asking which the server knows. */

@@ -9,7 +9,13 @@ export function upstreamSettings(server: string, config: UpstreamConfig): Upstre
     transport:
       transport.kind === 'http'
         ? { kind: 'http', url: transport.url, headers: transport.headers, gateway_only: config.enclosed }
-        : { kind: 'stdio', command: transport.command, env: transport.env, cwd: transport.cwd },
+        : {
+            kind: 'stdio',
+            command: transport.command,
+            env: transport.env,
+            cwd: transport.cwd,
+            gateway_only: config.enclosed,
+          },
     shared,
     ...(era === undefined ? {} : { era }),
     limits,
