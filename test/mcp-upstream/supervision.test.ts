@@ -18,6 +18,7 @@ import {
   send,
   sessionOf,
   startProgram,
+  stoppableGateway,
   textOf,
   until,
   whenOver,
@@ -38,29 +39,55 @@ test('each run has a child of its own, and each scope within it; the same asks t
   assert.equal(upstreams.status()[0]?.sessions, 3);
 });
 
-test("when a run ends its children end, and nobody else's", async () => {
-  const upstreams = gatewayOf(tiny());
+test("when a run is stopped its children end, idle as they may be, and nobody else's", async () => {
+  const stopped = new Set<string>();
+  const upstreams = stoppableGateway(stopped, tiny());
   const a = await sessionOf(upstreams, 's', runOf('a'));
   const b = await sessionOf(upstreams, 's', runOf('b'));
-  upstreams.endRun('a');
+  stopped.add('a');
+  upstreams.review();
   assert.deepEqual([a.closed, b.closed], [true, false]);
   assert.equal(codeOf(await call(upstreams, a, 'read_text', { path: 'x' })), 'upstream_unavailable');
+  assert.equal(codeOf((await upstreams.open('s', runOf('a'))) as object), 'stopped');
   assert.match(textOf(await call(upstreams, b, 'read_text', { path: 'x' })), /text at x/);
 });
 
+test('a server that is stopped is not spoken to, not even by the gateway itself, until the stop is lifted', async () => {
+  const stopped = new Set<string>();
+  const upstreams = stoppableGateway(stopped, tiny());
+  const session = await sessionOf(upstreams, 's');
+  stopped.add('s');
+  upstreams.review();
+  assert.equal(session.closed, true);
+  assert.equal(codeOf(await upstreams.catalog('s')), 'stopped');
+  stopped.delete('s');
+  assert.equal(codeOf(await upstreams.catalog('s')), 'answered');
+});
+
+test('a run whose time is up loses its children', async () => {
+  const upstreams = gatewayOf(tiny());
+  const session = await sessionOf(upstreams, 's', { ...runOf('a'), expires_at: Date.now() + 100 });
+  await until('it is closed', () => session.closed, 8_000);
+});
+
 test('a shared server has one child for all runs, and is told that its client can answer nothing', async () => {
-  const upstreams = gatewayOf(overStdio('s', 'server.ts', ['stdio'], { shared: true, era: '2025-11-25' }));
+  const stopped = new Set<string>();
+  const upstreams = stoppableGateway(
+    stopped,
+    overStdio('s', 'server.ts', ['stdio'], { shared: true, era: '2025-11-25' }),
+  );
   const a = await sessionOf(upstreams, 's', runOf('a'), { client: CAPABLE });
   assert.equal(await sessionOf(upstreams, 's', runOf('b'), { client: CAPABLE }), a);
   const sent = await call(upstreams, a, 'test_sampling', { prompt: 'x' }, { onRequest: () => assert.fail('asked') });
   assert.match(JSON.stringify(sent.reply), /Method not found/);
-  upstreams.endRun('a');
+  stopped.add('a');
+  upstreams.review();
   assert.equal(a.closed, false);
   const fixture = await startHttpFixture();
   whenOver(() => fixture.close());
-  const stateless = gatewayOf(overHttp('s', fixture.url));
-  const all = await sessionOf(stateless, 's', runOf('a'));
-  stateless.endRun('a');
+  const stateless = stoppableGateway(stopped, overHttp('s', fixture.url));
+  const all = await sessionOf(stateless, 's', runOf('b'));
+  stateless.review();
   assert.equal(all.closed, false);
 });
 

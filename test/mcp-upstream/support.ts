@@ -4,7 +4,7 @@ import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type JsonObject, writeJson } from '../../src/core/json.ts';
 import type { Run } from '../../src/core/principal.ts';
-import { isRefusal, type Refusal } from '../../src/core/refusal.ts';
+import { isRefusal, type Refusal, refuse } from '../../src/core/refusal.ts';
 import { openEgress } from '../../src/enforcement/index.ts';
 import { openUpstreams } from '../../src/protocols/mcp/upstream/upstreams.ts';
 import type {
@@ -32,11 +32,18 @@ export function whenOver(close: () => Promise<void> | void): void {
 
 /** Closed when the file's tests are over. */
 export function gatewayOf(...settings: UpstreamSettings[]): Upstreams {
+  return stoppableGateway(new Set(), ...settings);
+}
+
+/** The same, where what stands in `stopped` (ids of runs and servers) is on the stop list. */
+export function stoppableGateway(stopped: ReadonlySet<string>, ...settings: UpstreamSettings[]): Upstreams {
   const egress = openEgress({ clock: systemClock, environment: { PATH: process.env['PATH'] ?? '' } });
   const upstreams = openUpstreams({
     egress,
     clock: systemClock,
     settings,
+    stopped: (server, run) =>
+      stopped.has(server) || stopped.has(run?.id ?? '') ? refuse('stopped', 'by this test') : undefined,
     client_info: { name: 'sallyport', version: 'test' },
   });
   closers.push(async () => {

@@ -46,7 +46,8 @@ export interface HttpCall {
 
 const SOCKETS_MAX = 128;
 const CONNECT_MS_MAX = 5_000;
-const KEEP_ALIVE_MS = 30_000;
+/** Where the server does not say how long it keeps a socket: shorter than servers do, or we would write into closed ones. */
+const KEEP_ALIVE_MS = 4_000;
 const HEAD_BYTES_MAX = 32 * 1024;
 /** Calls waiting or in flight on one origin; a queue without a bound is memory that an upstream can take. */
 const CALLS_MAX = 8_192;

@@ -112,8 +112,8 @@ export interface Upstreams {
   status(): readonly UpstreamStatus[];
   /** Synchronous where the session stands already. */
   open(server: string, run: Run, options?: OpenOptions): UpstreamSession | Refusal | Promise<UpstreamSession | Refusal>;
-  /** Closes every session of a run that ended or was stopped. */
-  endRun(run: string): void;
+  /** The stop list changed: whatever is stopped now loses its sessions and children, also those with nothing in flight. */
+  review(): void;
   /** The operator's file changed: servers come, go, or are opened anew; those that did not change go on undisturbed. */
   configure(settings: readonly UpstreamSettings[]): Promise<void>;
   close(): Promise<void>;

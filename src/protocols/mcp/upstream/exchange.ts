@@ -43,17 +43,24 @@ export class Exchange {
   #asked = 0;
   #last: UpstreamReply | undefined;
   #ended = false;
+  readonly #answer_ms_max: number;
   #remaining_ms: number;
   #timer: { cancel(): void; since: number } | undefined;
   readonly #aborted = () => this.#finish(refuse('upstream_failed', 'the exchange was cancelled'), true);
 
-  constructor(request: UpstreamRequest, io: ExchangeIo, around: Surroundings) {
+  constructor(
+    request: UpstreamRequest,
+    io: ExchangeIo,
+    around: Surroundings,
+    answer_ms_max = around.limits.answer_ms_max,
+  ) {
     this.id = request.id;
     this.method = request.method;
     this.lasting = request.method === 'subscriptions/listen';
     this.#io = io;
     this.#around = around;
-    this.#remaining_ms = around.limits.answer_ms_max;
+    this.#answer_ms_max = answer_ms_max;
+    this.#remaining_ms = answer_ms_max;
     this.done = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -188,7 +195,7 @@ export class Exchange {
   }
 
   #late(): void {
-    this.#finish(refuse('upstream_timed_out', `no answer within ${this.#around.limits.answer_ms_max} ms`), true);
+    this.#finish(refuse('upstream_timed_out', `no answer within ${this.#answer_ms_max} ms`), true);
   }
 
   #finish(reply: UpstreamReply | Refusal, cancel: boolean): void {

@@ -4,7 +4,7 @@ import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { ClientFacts, Era, UpstreamReply } from '../upstream.ts';
 import { PROBE_MS_MAX } from './limits.ts';
 import type { Link } from './link.ts';
-import { isModernError, METHOD_NOT_FOUND, UNSUPPORTED_VERSION } from './messages.ts';
+import { isModernError, noSuchMethod, UNSUPPORTED_VERSION } from './messages.ts';
 
 /** What a server says of itself. Claims of the server's: shown, passed on, and nothing more. */
 export type Introduction = {
@@ -22,7 +22,8 @@ export type Handshake = {
   client: ClientFacts;
   clock: Clock;
   nextId(): number;
-  /** Aborted when the time for opening is up. */
+  open_ms_max: number;
+  /** Aborted when that time is up. */
   signal: AbortSignal;
 };
 
@@ -94,8 +95,9 @@ async function ask(
     {
       signal,
       onNotification: () => {},
-      onRequest: async () => ({ kind: 'error', error: { code: METHOD_NOT_FOUND, message: 'Not now.' } }),
+      onRequest: async () => noSuchMethod(),
     },
+    hand.open_ms_max,
   );
 }
 

@@ -33,10 +33,12 @@ export class HttpExchange implements Reading {
   release(cancelled: boolean): void {
     this.#waiting?.();
     const reader = this.#reader;
+    // Without one, nothing was sent.
+    if (reader === undefined) return;
     if (cancelled) {
-      reader?.abort();
-      this.#link.cancel(this.#exchange.id);
-    } else if (reader?.streaming) {
+      reader.abort();
+      this.#link.cancel(this.#exchange.id, this.#exchange.method);
+    } else if (reader.streaming) {
       // The server should end its stream after the answer; then the socket can be used again.
       this.#waiting = this.#link.context.clock.after(LINGER_MS_MAX, () => reader.abort());
     }
@@ -85,6 +87,7 @@ export class HttpExchange implements Reading {
     }
     this.#answered = true;
     this.#exchange.answer(outcome, bytes, status);
+    if (outcome.kind === 'error' && this.#link.era === '2026-07-28') this.#link.doubt(outcome.error.code);
   }
 
   #request({ id, method, params }: Incoming & { kind: 'request' }, bytes: number): void {

@@ -10,7 +10,8 @@ import { HttpListening } from './http-listening.ts';
 import { HttpReader } from './http-stream.ts';
 import { NOTIFY_MS_MAX } from './limits.ts';
 import { type Agreed, type Heard, type Link, type LinkContext, Listeners, mayAsk } from './link.ts';
-import { writeAnswer } from './messages.ts';
+import { HEADER_MISMATCH, UNSUPPORTED_VERSION, writeAnswer } from './messages.ts';
+import { Rate } from './rate.ts';
 
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
 
@@ -38,12 +39,14 @@ export class HttpLink implements Link {
   #agreed: Agreed | undefined;
   #status: number | undefined;
   #session: string | undefined;
+  readonly #answers: Rate;
   #listening: HttpListening | undefined;
   #closed: string | undefined;
 
   constructor(origins: Origins, context: HttpContext) {
     this.#origins = origins;
     this.context = context;
+    this.#answers = new Rate(context.clock, context.limits.frames_per_second_max);
     this.#base = [
       ...Object.entries(context.headers).flatMap(([name, value]) => [name.toLowerCase(), value.reveal()]),
       'accept-encoding',
@@ -71,12 +74,12 @@ export class HttpLink implements Link {
     return this.#status;
   }
 
-  async exchange(request: UpstreamRequest, io: ExchangeIo): Promise<UpstreamReply | Refusal> {
+  async exchange(request: UpstreamRequest, io: ExchangeIo, answer_ms_max?: number): Promise<UpstreamReply | Refusal> {
     if (this.#closed !== undefined) return refuse('upstream_unavailable', this.#closed);
     if (this.#session !== undefined && this.#pending.size >= this.context.limits.requests_max) {
       return refuse('upstream_unavailable', `${this.#pending.size} requests are in flight in one session`);
     }
-    const exchange = new Exchange(request, io, this.context);
+    const exchange = new Exchange(request, io, this.context, answer_ms_max);
     const http = new HttpExchange(this, exchange);
     this.#pending.add(exchange);
     exchange.begin((cancelled) => {
@@ -174,13 +177,21 @@ export class HttpLink implements Link {
     return reader;
   }
 
-  /** Answers a request of the server's. */
-  respond(id: number | string, outcome: Parameters<typeof writeAnswer>[1]): void {
-    if (!this.closed) void this.#tell(writeJson(writeAnswer(id, outcome)), []);
+  /** An answer of 2026-07-28 that says that what we believe of the server does not hold any more. */
+  doubt(code: number): void {
+    if (code === HEADER_MISMATCH) this.context.listChanged();
+    else if (code === UNSUPPORTED_VERSION) queueMicrotask(() => this.close('the server speaks another version now'));
   }
 
-  cancel(id: number): void {
-    if (this.closed || this.era !== '2025-11-25') return;
+  /** Answers a request of the server's. Each costs us a request, so that there are no more than so many a second. */
+  respond(id: number | string, outcome: Parameters<typeof writeAnswer>[1]): void {
+    if (!this.#answers.admit()) this.context.dropped();
+    else if (!this.closed) void this.#tell(writeJson(writeAnswer(id, outcome)), []);
+  }
+
+  /** 2025-11-25, cancellation: anything but `initialize`. */
+  cancel(id: number, method: string): void {
+    if (this.closed || this.era !== '2025-11-25' || method === 'initialize') return;
     const params = { requestId: id, reason: 'cancelled' };
     void this.#tell(writeJson({ jsonrpc: '2.0', method: 'notifications/cancelled', params }), []);
   }

@@ -25,6 +25,9 @@ export const LINGER_MS_MAX = 250;
 export const NOTIFY_MS_MAX = 10_000;
 /** A stdio line over `answer_bytes_max` is read over, which costs time and no memory; beyond this the child is ended. */
 export const OVERLONG_BYTES_MAX = 256 * 1024 * 1024;
+/** Lines of one child that are read in a second; then it is left waiting for so long. */
+export const LINES_PER_SECOND_MAX = 20_000;
+export const SLOW_MS = 500;
 /** Waiting before the next attempt after a failure: doubled each time, from the first to the last. */
 export const BACKOFF_MS_MIN = 250;
 export const BACKOFF_MS_MAX = 30_000;

@@ -10,7 +10,8 @@ import type { ExchangeIo, UpstreamLimits, UpstreamNotification, UpstreamReply, U
 export interface Link {
   readonly closed: boolean;
   readonly in_flight: number;
-  exchange(request: UpstreamRequest, io: ExchangeIo): Promise<UpstreamReply | Refusal>;
+  /** `answer_ms_max` in place of the server's own, for what is part of opening it. */
+  exchange(request: UpstreamRequest, io: ExchangeIo, answer_ms_max?: number): Promise<UpstreamReply | Refusal>;
   notify(notification: UpstreamNotification): Promise<Refusal | undefined>;
   /** Of the latest HTTP answer. */
   readonly last_status: number | undefined;

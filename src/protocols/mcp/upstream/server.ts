@@ -21,11 +21,13 @@ export type ServerContext = {
   client: ClientFacts;
   nextId(): number;
   catalogChanged(catalog: ServerCatalog): void;
+  /** The stop list. */
+  stopped(server: string, run: Run | undefined): Refusal | undefined;
 };
 
 /** Who a session is for: a run, or the gateway itself. */
 type Owner = Run | undefined;
-type Entry = { session: Session; owner: string | undefined; leaving: boolean };
+type Entry = { session: Session; owner: Owner; leaving: boolean };
 type Opened = Session | Refusal | { kind: 'other_era'; why: string };
 
 /** The key in `Backoff` that stands for the server as a whole. */
@@ -84,18 +86,26 @@ export class UpstreamServer {
       return entry.session;
     }
     if (this.#closed) return refuse('upstream_unavailable', `${this.settings.server} is not served any more`);
+    const stopped = this.#context.stopped(this.settings.server, owner);
+    if (stopped !== undefined) return stopped;
     return this.#backoff.waiting(EVERYBODY) ?? this.#backoff.waiting(key) ?? this.#establish(order, owner, options);
   }
 
-  endRun(run: string): void {
-    for (const entry of [...this.#sessions.values()]) if (entry.owner === run) this.#leave(entry, 'the run ended');
+  /** A stopped run's child may be at work with nothing in flight; a stop means that it ends. */
+  review(): void {
+    for (const entry of [...this.#sessions.values()]) {
+      const stop = this.#context.stopped(this.settings.server, entry.owner);
+      if (stop !== undefined) this.#leave(entry, stop.code);
+    }
   }
 
-  /** Closes what nobody has used for long. */
+  /** Closes what nobody has used for long, and what belongs to a run whose time is up. */
   sweep(): void {
+    const now = this.#context.clock.now();
     for (const entry of [...this.#sessions.values()]) {
       const idle = entry.session.idle_ms > this.#limits.session_idle_ms_max;
       if (idle && !this.keeper.isWatching(entry.session)) this.#leave(entry, 'idle');
+      else if ((entry.owner?.expires_at ?? now) < now) this.#leave(entry, 'the run expired');
     }
   }
 
@@ -172,8 +182,9 @@ export class UpstreamServer {
     const { clock, nextId } = this.#context;
     const link = this.#links.connect();
     const time = new AbortController();
-    const cancel = clock.after(this.#limits.open_ms_max, () => time.abort());
-    const hand = { client: this.#clientOf(owner, options), clock, nextId, signal: time.signal };
+    const { open_ms_max } = this.#limits;
+    const cancel = clock.after(open_ms_max, () => time.abort());
+    const hand = { client: this.#clientOf(owner, options), clock, nextId, open_ms_max, signal: time.signal };
     const stdio = this.settings.transport.kind === 'stdio';
     const shaken = era === '2026-07-28' ? await discover(link, hand, stdio) : await initialize(link, hand);
     cancel();
@@ -204,7 +215,7 @@ export class UpstreamServer {
   }
 
   #enter(key: string, session: Session, owner: Owner): void {
-    const entry: Entry = { session, owner: this.#isOfOneRun(session.era) ? owner?.id : undefined, leaving: false };
+    const entry: Entry = { session, owner: this.#isOfOneRun(session.era) ? owner : undefined, leaving: false };
     this.#sessions.set(key, entry);
     this.#speaks.set(session.era, true);
     this.#backoff.recovered(EVERYBODY);
@@ -213,8 +224,9 @@ export class UpstreamServer {
       if (entry.leaving) return;
       this.#restarts += 1;
       this.#note(why);
-      // A session over HTTP may simply expire; a process that ends did not have to.
-      if (this.settings.transport.kind === 'stdio') {
+      // A session over HTTP may simply expire, and what is known of the server with it; a process did not have to end.
+      if (this.settings.transport.kind === 'http') this.#speaks.delete(session.era);
+      else {
         this.#backoff.failed(key, why, this.#context.clock.monotonic() - session.opened_at);
       }
     });

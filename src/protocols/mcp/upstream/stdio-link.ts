@@ -3,7 +3,7 @@ import { type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Child, ChildEnd, Egress, Program } from '../../../enforcement/index.ts';
 import type { ExchangeIo, UpstreamNotification, UpstreamReply, UpstreamRequest } from '../upstream.ts';
 import { Exchange, type Respond } from './exchange.ts';
-import { OVERLONG_BYTES_MAX } from './limits.ts';
+import { LINES_PER_SECOND_MAX, OVERLONG_BYTES_MAX, SLOW_MS } from './limits.ts';
 import { LineReader } from './lines.ts';
 import { type Agreed, type Heard, isListChange, type Link, type LinkContext, Listeners, mayAsk } from './link.ts';
 import { INVALID_REQUEST, type Incoming, noSuchMethod, readMessage, writeAnswer } from './messages.ts';
@@ -29,10 +29,13 @@ export class StdioLink implements Link {
   #closed: string | undefined;
   #agreed: Agreed | undefined;
   readonly #rate: Rate;
+  readonly #lines: Rate;
+  #slowed = false;
 
   constructor(egress: Egress, program: Omit<Program, 'output'>, context: LinkContext) {
     this.#context = context;
     this.#rate = new Rate(context.clock, context.limits.frames_per_second_max);
+    this.#lines = new Rate(context.clock, LINES_PER_SECOND_MAX);
     const { answer_bytes_max } = context.limits;
     const reader = new LineReader(
       { line_bytes_max: answer_bytes_max, skip_bytes_max: answer_bytes_max + OVERLONG_BYTES_MAX },
@@ -61,21 +64,24 @@ export class StdioLink implements Link {
 
   readonly last_status = undefined;
 
-  async exchange(request: UpstreamRequest, io: ExchangeIo): Promise<UpstreamReply | Refusal> {
+  async exchange(request: UpstreamRequest, io: ExchangeIo, answer_ms_max?: number): Promise<UpstreamReply | Refusal> {
     if (this.#closed !== undefined) return refuse('upstream_unavailable', this.#closed);
     if (this.#pending.size >= this.#context.limits.requests_max) {
       return refuse('upstream_unavailable', `${this.#pending.size} requests are in flight in one session`);
     }
     if (this.#pending.has(request.id)) return refuse('request_malformed', 'the id is in use');
-    const exchange = new Exchange(request, io, this.#context);
+    const exchange = new Exchange(request, io, this.#context, answer_ms_max);
+    let sent = false;
     this.#pending.set(request.id, exchange);
     exchange.begin((cancelled) => {
       this.#pending.delete(request.id);
-      if (cancelled) this.#cancel(request.id);
+      // 2025-11-25, cancellation: anything but `initialize`.
+      if (cancelled && sent && request.method !== 'initialize') this.#cancel(request.id);
     });
     if (!exchange.ended) {
       const unsent = this.#write(request.bytes);
       if (unsent !== undefined) exchange.fail(unsent);
+      else sent = true;
     }
     return exchange.done;
   }
@@ -120,11 +126,23 @@ export class StdioLink implements Link {
 
   #line(line: Buffer): void {
     if (this.#closed !== undefined) return;
+    this.#slowDown();
     const message = readMessage(line);
     if (message.kind === 'answer') this.#answer(message, line.length);
     else if (message.kind === 'request') this.#request(message, line.length);
     else if (message.kind === 'notification') this.#notification(message, line.length);
     else this.#context.dropped();
+  }
+
+  /** Reading costs time that all runs share. A child that writes more than it may is read at that pace. */
+  #slowDown(): void {
+    if (this.#lines.admit() || this.#slowed) return;
+    this.#slowed = true;
+    this.#child.pause();
+    this.#context.clock.after(SLOW_MS, () => {
+      this.#slowed = false;
+      this.#child.resume();
+    });
   }
 
   #answer({ id, outcome }: Incoming & { kind: 'answer' }, bytes: number): void {
@@ -152,7 +170,7 @@ export class StdioLink implements Link {
       respond(noSuchMethod());
       return;
     }
-    const owner = this.#ownerOf(params) ?? this.#only();
+    const owner = this.#only();
     if (owner === undefined || this.#asked.has(id)) {
       const message = 'This request belongs to no call in progress.';
       respond({ kind: 'error', error: { code: INVALID_REQUEST, message } });

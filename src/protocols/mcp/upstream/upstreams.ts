@@ -1,7 +1,8 @@
 import type { Clock } from '../../../core/clock.ts';
 import type { JsonObject } from '../../../core/json.ts';
 import type { ServerCatalog } from '../../../core/manifest.ts';
-import { refuse } from '../../../core/refusal.ts';
+import type { Run } from '../../../core/principal.ts';
+import { type Refusal, refuse } from '../../../core/refusal.ts';
 import { Secret } from '../../../core/secret.ts';
 import type { Egress } from '../../../enforcement/index.ts';
 import type { UpstreamSettings, Upstreams } from '../upstream.ts';
@@ -12,6 +13,8 @@ export type UpstreamsOptions = {
   egress: Egress;
   clock: Clock;
   settings: readonly UpstreamSettings[];
+  /** Why a server, or a session that a run has with it, may not be used: the stop list. No run: the gateway's own. */
+  stopped?: (server: string, run: Run | undefined) => Refusal | undefined;
   /** The gateway's name and version, as servers are told it. */
   client_info: JsonObject;
 };
@@ -19,7 +22,8 @@ export type UpstreamsOptions = {
 const SWEEP_MS = 5_000;
 
 /** All servers behind the gateway. Nothing is started or asked before it is needed. */
-export function openUpstreams({ egress, clock, settings, client_info }: UpstreamsOptions): Upstreams {
+export function openUpstreams(options: UpstreamsOptions): Upstreams {
+  const { egress, clock, settings, client_info, stopped = () => undefined } = options;
   const servers = new Map<string, UpstreamServer>();
   const changes = new Listeners<[ServerCatalog]>();
   // Servers offer more to clients that can do more. A catalog is of all there is, so the gateway says that it can do all;
@@ -30,7 +34,8 @@ export function openUpstreams({ egress, clock, settings, client_info }: Upstream
     last_id += 1;
     return last_id;
   };
-  const context = { egress, clock, client, nextId, catalogChanged: (catalog: ServerCatalog) => changes.call(catalog) };
+  const catalogChanged = (catalog: ServerCatalog): void => changes.call(catalog);
+  const context = { egress, clock, client, nextId, stopped, catalogChanged };
 
   async function configure(wanted: readonly UpstreamSettings[]): Promise<void> {
     const names = new Set(wanted.map(({ server }) => server));
@@ -66,8 +71,8 @@ export function openUpstreams({ egress, clock, settings, client_info }: Upstream
     onCatalogChange: (changed) => changes.add(changed),
     status: () => [...servers.values()].map((server) => server.status()),
     open: (server, run, options = {}) => servers.get(server)?.open(run, options) ?? unknown(server),
-    endRun(run) {
-      for (const server of servers.values()) server.endRun(run);
+    review() {
+      for (const server of servers.values()) server.review();
     },
     configure,
     async close() {
