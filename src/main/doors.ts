@@ -3,8 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type Api, openApi } from '../api/index.ts';
 import type { Config } from '../config/index.ts';
-import type { Run } from '../core/principal.ts';
-import type { Refusal } from '../core/refusal.ts';
 import { type Egress, type Enforcement, openEnforcement, type Table } from '../enforcement/index.ts';
 import { openMcp, openUpstreams, type Upstreams, upstreamSettings } from '../protocols/mcp/index.ts';
 import { answerJson, guarded, openAgentsDoor, pathOf } from './agents-door.ts';
@@ -35,17 +33,19 @@ export async function openAgentsSide(
   stack: AsyncDisposableStack,
 ): Promise<AgentsSide> {
   const { config, controls, clock, random, egress } = parts;
+  const { stops } = controls.identity;
   const upstreams = openUpstreams({
     egress,
     clock,
     settings: settingsOf(config()),
     client_info: { name: 'sallyport', version: parts.build },
-    stopped: (server, run) => stopOf(controls.identity, server, run),
+    stopped: (server, run) =>
+      stops.find({ upstream: server }) ?? (run === undefined ? run : stops.find({ held_by: run })),
   });
   stack.defer(() => upstreams.close());
   const stop = upstreams.onCatalogChange(() => controls.policy.engine.useCatalog(upstreams.catalogs()));
   stack.defer(stop);
-  stack.defer(controls.identity.stops.onChange(() => upstreams.review()));
+  stack.defer(stops.onChange(() => upstreams.review()));
   const { agents } = config().listen;
   const url = { now: `http://${agents.host}:${agents.port}` };
   const enforcement = openEnforcement({
@@ -81,21 +81,6 @@ export async function openAgentsSide(
   url.now = await listen(server, agents);
   stack.defer(() => closeServer(server));
   return { url: url.now, enforcement, upstreams, endStreams: () => mcp.endStreams() };
-}
-
-/** A run has no credential of its own to be asked with; what opened it is looked at when a request comes. */
-function stopOf({ stops, agents }: Controls['identity'], server: string, run: Run | undefined): Refusal | undefined {
-  const stop = stops.find({ upstream: server });
-  if (stop !== undefined || run === undefined) return stop;
-  const agent = agents.get(run.agent) ?? { id: run.agent, owner: '', version: '', jobs: [] };
-  return stops.find({
-    principal: { type: 'Agent', id: run.agent },
-    agent,
-    credential: { kind: 'child', thumbprint: '' },
-    token: '',
-    run: run.id,
-    proof: undefined,
-  });
 }
 
 /** Worked out once for each configuration: it is asked for several times in each exchange. */

@@ -83,8 +83,8 @@ export type Stop = {
 };
 
 export interface StopList {
-  /** Why this caller, or this upstream, may not go on: a stop, a removed agent, a revoked token, an ended run. */
-  find(subject: Caller | { upstream: string }): Refusal | undefined;
+  /** Why this caller, this upstream, or what a run holds between its requests (a child process), may not go on: a stop, a removed agent, a revoked token, an ended run. */
+  find(subject: Caller | { upstream: string } | { held_by: Run }): Refusal | undefined;
   /** Holds on this replica when the call returns, before anything is awaited; resolves when it is durable or the first try failed. */
   set(stop: { kind: StopKind; id: string | null; reason: string; by: string }): Promise<Stop | Refusal>;
   lift(stop: string, by: string): Promise<Refusal | undefined>;

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../core/clock.ts';
 import { isId, newId } from '../../core/ids.ts';
-import type { Caller } from '../../core/principal.ts';
+import type { Caller, Run } from '../../core/principal.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
 import type { Transaction } from '../../storage/index.ts';
 import { type ChangeParts, change } from './change.ts';
@@ -47,6 +47,20 @@ export function standingRefusal(standing: Standing, caller: Caller): Refusal | u
   return undefined;
 }
 
+/** The same of what a run holds while nobody asks: no credential is there to be looked at, but its agent's key is. */
+function runRefusal(standing: Standing, run: Run): Refusal | undefined {
+  const agent = standing.agents.get(run.agent);
+  if (agent === undefined) return refuse('agent_unknown', `agent ${run.agent} was removed`);
+  if (standing.hasEnded(run.id)) return refuse('run_ended', `run ${run.id} has ended`);
+  if (!standing.anyStop) return undefined;
+  const stop =
+    standing.findStop('all', '') ??
+    standing.findStop('agent', run.agent) ??
+    standing.findStop('key', agent.thumbprint) ??
+    standing.findStop('run', run.id);
+  return stop === undefined ? undefined : stopped(stop);
+}
+
 function stopped(stop: Stop): Refusal {
   return refuse('stopped', `${stop.kind} ${stop.id ?? ''} was stopped by ${stop.by}: ${stop.reason} (${stop.stop})`);
 }
@@ -60,6 +74,7 @@ export function openStops(parts: StopParts): StopList & { close(): void } {
   const persistence = new Persistence(parts);
   return {
     find(subject) {
+      if ('held_by' in subject) return runRefusal(standing, subject.held_by);
       if (!('upstream' in subject)) return standingRefusal(standing, subject);
       const stop = standing.findStop('all', '') ?? standing.findStop('upstream', subject.upstream);
       return stop === undefined ? undefined : stopped(stop);
