@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, sign, verify } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { isRefusal } from '../../src/core/refusal.ts';
 import type { AgentClient } from '../support/agent-client.ts';
@@ -17,10 +18,14 @@ before(async () => {
 });
 after(() => world.close());
 
-function microsecondsEach(count: number, work: () => unknown): number {
-  const began = performance.now();
-  for (let at = 0; at < count; at++) work();
-  return ((performance.now() - began) * 1000) / count;
+/** The best of several rounds: what else the machine does only adds. */
+function microsecondsEach(work: () => unknown): number {
+  const rounds = Array.from({ length: 8 }, () => {
+    const began = performance.now();
+    for (let at = 0; at < 100; at++) work();
+    return (performance.now() - began) * 10;
+  });
+  return Math.min(...rounds);
 }
 
 test('garbage costs no signature', () => {
@@ -34,11 +39,14 @@ test('garbage costs no signature', () => {
     world.present(client, { proofs: [key.proof('GET', world.issuer, 'x')] }),
     world.present(client, { authorization: `Bearer ${'y'.repeat(50)}`, proofs: [] }),
   ];
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const signature = sign('sha256', Buffer.from('x'), pair.privateKey);
+  const verification_us = microsecondsEach(() => verify('sha256', Buffer.from('x'), pair.publicKey, signature));
   for (const presented of junk) {
     const result = world.identity.authenticate(presented);
     assert.ok(isRefusal(result), 'refused without waiting for anything');
-    // One ES256 verification takes 40 µs and more on the machine that this was written on.
-    assert.ok(microsecondsEach(500, () => world.identity.authenticate(presented)) < 40);
+    const refusal_us = microsecondsEach(() => world.identity.authenticate(presented));
+    assert.ok(refusal_us < verification_us, `${refusal_us} µs, a signature ${verification_us}`);
   }
 });
 

@@ -119,11 +119,12 @@ describe('signing in', () => {
       assert.ok(isRefusal(answer));
       return { answer, ms: performance.now() - began };
     };
-    await attempt('Known');
-    const known = await attempt('Known');
-    const unknown = await attempt('Unknown');
-    assert.deepEqual(known.answer, unknown.answer);
-    assert.ok(unknown.ms > known.ms / 4, `${unknown.ms} ms for an unknown name, ${known.ms} ms for a wrong password`);
+    // The quicker of two each: what else the machine does only adds.
+    const known = [await attempt('Known'), await attempt('Known')];
+    const unknown = [await attempt('Unknown'), await attempt('Unknown')];
+    assert.deepEqual(known[0]!.answer, unknown[0]!.answer);
+    const [slow, quick] = [known, unknown].map((two) => Math.min(...two.map(({ ms }) => ms))) as [number, number];
+    assert.ok(quick > slow / 4, `${quick} ms for an unknown name, ${slow} ms for a wrong password`);
     assert.ok(world.recorded.some(({ event }) => event === 'person.sign_in_failed'));
   });
 
