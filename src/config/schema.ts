@@ -94,7 +94,11 @@ function sections(surroundings: Surroundings) {
 
 function listenSchema() {
   return z.strictObject({
-    agents: address.prefault('127.0.0.1:8700').describe('Address for agents: /mcp, OAuth, /health.'),
+    agents: address
+      .prefault('127.0.0.1:8700')
+      .describe(
+        'Address for agents: /mcp, OAuth, /health. Port 0 lets the system choose; tokens for keys then need public_url.',
+      ),
     people: address.prefault('127.0.0.1:8701').describe('Address for people: console and /api.'),
     public_url: origin
       .optional()

@@ -1,25 +1,38 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { createClient } from '../../src/api/client/index.ts';
 import { socketTransport } from '../../src/api/client/socket.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Running, startGateway } from '../../src/main.ts';
 import { totp } from '../support/totp.ts';
+import { freePort } from '../support/world.ts';
 import { run } from './support.ts';
 
 /** Every command that speaks to a gateway, against a real one in front of a real server. */
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-cli-'));
+const READER = `@id("reader-reads")
+@reason("Somebody besides the starter agent.")
+@public("Readers read below reports/.")
+permit (principal == Agent::"reader", action == Action::"tool.call", resource == Tool::"files/read_text_file")
+when { context.credential.kind == "dpop" && context.args.path like "reports/*" };
+`;
 let running: Running;
 let token: string;
 
 before(async () => {
   cpSync(join(import.meta.dirname, '../../examples/starter'), folder, { recursive: true });
   const file = join(folder, 'sallyport.yaml');
-  writeFileSync(file, `${readFileSync(file, 'utf8')}\nlisten: { agents: "127.0.0.1:0", people: "127.0.0.1:0" }\n`);
+  writeFileSync(
+    file,
+    `${readFileSync(file, 'utf8')}\nlisten: { agents: "127.0.0.1:${await freePort()}", people: "127.0.0.1:0" }\n`,
+  );
+  writeFileSync(join(folder, 'policies', 'reader.cedar'), READER);
   const loaded = loadConfig(file);
   assert.ok(loaded.kind === 'loaded');
   running = await startGateway({ config: loaded.config });
@@ -122,6 +135,25 @@ test('an agent is added with a key that is written once, listed, and removed', a
   const removed = await sallyport('agent', 'remove', 'triage');
   assert.equal(removed.code, 0, removed.err);
   assert.doesNotMatch((await sallyport('agent', 'list')).out, /triage/);
+});
+
+test('the example of an agent with a key reads what its policy permits, and is told what that is', async () => {
+  const key = join(folder, 'reader.jwk');
+  const added = await sallyport('agent', 'add', 'reader', '--owner', 'you', '--job', 'explore', '--out', key);
+  assert.equal(added.code, 0, added.err);
+  const example = join(import.meta.dirname, '../../examples/agent-with-key/agent.js');
+  const call = (path: string) =>
+    promisify(execFile)(process.execPath, [
+      ...[example, running.agents_url, 'reader', 'explore', key],
+      ...['files', 'read_text_file', JSON.stringify({ path })],
+    ]);
+  assert.match((await call('reports/2026-q3.md')).stdout, /Third quarter/);
+  await assert.rejects(call('secret/salaries.csv'), (error: { code: number; stdout: string; stderr: string }) => {
+    assert.equal(error.code, 1);
+    assert.match(error.stdout, /Readers read below reports/);
+    assert.match(error.stderr, /receipt: rcp_/);
+    return true;
+  });
 });
 
 test('a private key is not accepted as a public one, and does not leave the machine', async () => {
