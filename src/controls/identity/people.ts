@@ -8,7 +8,7 @@ import { type ChangeParts, transact } from './change.ts';
 import type { People, SignedIn } from './contract.ts';
 import { digestOf, hashSecret } from './digest.ts';
 import type { IdentityKeys } from './identity-keys.ts';
-import { openPasswords, type Passwords, passwordProblem } from './password.ts';
+import { openPasswords, PASSWORD_CHARS_MAX, type Passwords, passwordProblem } from './password.ts';
 import { openPresence } from './presence.ts';
 import { RateLimit, sourceOf } from './rate-limits.ts';
 import { openSession, readSession, sessionOf } from './sessions.ts';
@@ -136,7 +136,9 @@ async function signIn(
   const source = sourceOf(account.source);
   if (!allowed(name_key, source, parts.limits)) return refuse('rate_limited', `too many sign-ins from ${source}`);
   const found = await findPassword(parts.db, name_key);
-  const right = await parts.passwords.verify(account.password, found?.password);
+  // No stored password is longer or empty; a longer one is not worth normalising.
+  const password = account.password.length > 2 * PASSWORD_CHARS_MAX ? '' : account.password;
+  const right = await parts.passwords.verify(password, found?.password);
   if (right === 'busy') return refuse('rate_limited', 'too many passwords are being verified');
   const signed = await transact<SignedIn | undefined>(parts, async (tx) => {
     if (right && found !== undefined) return startSession(tx, found.person, parts);
