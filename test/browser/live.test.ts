@@ -159,7 +159,7 @@ describe('the console in a browser', { skip: withoutBrowser }, () => {
     await dialog.getByText('Agent triage stops.', { exact: false }).waitFor();
     await dialog.getByLabel('Why').fill('a test');
     await dialog.getByRole('button', { name: 'Stop triage' }).click();
-    await page.getByText('1 stop').waitFor();
+    await page.getByRole('banner').getByText('1 stop').waitFor();
     const refused = await world.call(world.triage, 'append', { line: 'ok after the stop' });
     assert.equal(refused.status, 403);
     await page.goto(`${world.running.console_url}/status`);

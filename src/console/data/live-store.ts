@@ -11,7 +11,8 @@ export type LiveSnapshot = {
   /** Rows that are shown, and new ones that wait for the reader. */
   shown: number;
   fresh: number;
-  older: 'unknown' | 'loading' | 'more' | 'end';
+  /** `sparse`: the filter is narrow and the log long, so going on is for a person to ask for. */
+  older: 'unknown' | 'loading' | 'more' | 'sparse' | 'end';
   /** Log entries looked at so far: a narrow filter may have looked at many for few. */
   scanned: number;
   /** Strangers turned away since the page was opened: counted, not listed. */
@@ -101,7 +102,7 @@ export class LiveStore {
   }
 
   async loadOlder(): Promise<void> {
-    if (this.#snapshot.older !== 'more') return;
+    if (this.#snapshot.older !== 'more' && this.#snapshot.older !== 'sparse') return;
     await this.#page(this.#abort.signal);
   }
 
@@ -136,7 +137,8 @@ export class LiveStore {
     this.#last_id ??= String(page.value.size - 1);
     this.#cursor = page.value.cursor;
     const scanned = this.#snapshot.scanned + page.value.scanned;
-    this.#publish({ older: this.#cursor === null ? 'end' : 'more', scanned });
+    const full = page.value.exchanges.length === PAGE;
+    this.#publish({ older: this.#cursor === null ? 'end' : full ? 'more' : 'sparse', scanned });
     return true;
   }
 

@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
-import { useVirtualizer } from '@tanstack/react-virtual';
+import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
 import { ApiError } from '../data/client.ts';
+import { number } from '../data/format.ts';
 import type { LiveSnapshot, LiveStore } from '../data/live-store.ts';
 import { statusQuery } from '../data/queries.ts';
 import { Button } from '../parts/button.tsx';
@@ -9,10 +10,10 @@ import { Empty, Failed, Skeleton } from '../parts/states.tsx';
 import { ExchangeRow, ListHead } from './exchange-row.tsx';
 
 const ROW_PX = 36;
-const ROW_NARROW_PX = 60;
-const NARROW_PX = 640;
+const ROW_SMALL_PX = 60;
+const SMALL_PX = 640;
+const NARROW_PX = 1_000;
 const OVERSCAN = 12;
-/** Older rows are fetched before the end is reached. */
 const AHEAD = 40;
 
 type Props = {
@@ -20,50 +21,38 @@ type Props = {
   snapshot: LiveSnapshot;
   cursor: string | undefined;
   filtered: boolean;
-  narrow: boolean;
   onPick: (receipt: string) => void;
   onReading: (reading: boolean) => void;
   onUnfilter: () => void;
 };
 
-export function ExchangeList({ store, snapshot, cursor, filtered, narrow, onPick, onReading, onUnfilter }: Props) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const small = useNarrow(scroller);
-  const [pointed, setPointed] = useState(false);
-  const [away, setAway] = useState(false);
-  useEffect(() => onReading(pointed || away), [pointed, away, onReading]);
-
-  const rows = useVirtualizer({
-    count: snapshot.shown,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => (small ? ROW_NARROW_PX : ROW_PX),
-    getItemKey: (index) => store.row(index)?.receipt ?? index,
-    overscan: OVERSCAN,
-  });
-  const height = small ? ROW_NARROW_PX : ROW_PX;
-  useEffect(() => {
-    if (height > 0) rows.measure();
-  }, [height, rows]);
-  const items = rows.getVirtualItems();
-  const end = (items.at(-1)?.index ?? 0) + AHEAD >= snapshot.shown;
-  const { older } = snapshot;
-  useEffect(() => {
-    if (end && older === 'more') void store.loadOlder();
-  }, [end, older, store]);
-
-  const at = cursor === undefined ? -1 : store.indexOf(cursor);
-  // Only the cursor moves the page, never a row that arrives.
-  const followed = useRef<string | undefined>(undefined);
-  useEffect(() => {
-    if (followed.current === cursor || at < 0) return;
-    followed.current = cursor;
-    rows.scrollToIndex(at, { align: 'auto' });
-  }, [cursor, at, rows]);
-
-  if (snapshot.shown === 0)
-    return <Nothing snapshot={snapshot} filtered={filtered} onUnfilter={onUnfilter} store={store} />;
+/** The list, or what there is to say where it is empty. */
+export function ExchangeList({ filtered, onUnfilter, ...props }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const width = useWidth(frame);
+  const { snapshot, store } = props;
   return (
-    <div className="flex min-h-0 grow flex-col">
+    <div ref={frame} className="flex min-h-0 grow flex-col">
+      {snapshot.shown === 0 ? (
+        <Nothing snapshot={snapshot} filtered={filtered} onUnfilter={onUnfilter} store={store} />
+      ) : (
+        <Rows {...props} width={width} />
+      )}
+    </div>
+  );
+}
+
+type RowsProps = Omit<Props, 'filtered' | 'onUnfilter'> & { width: Width };
+
+function Rows({ store, snapshot, cursor, width, onPick, onReading }: RowsProps) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const small = width === 'small';
+  const narrow = width !== 'wide';
+  const rows = useRows(store, snapshot, small ? ROW_SMALL_PX : ROW_PX, scroller);
+  const at = useFollowed(store, cursor, rows);
+  const reading = useReading(onReading);
+  return (
+    <>
       {!small && <ListHead narrow={narrow} />}
       <div
         ref={scroller}
@@ -71,13 +60,11 @@ export function ExchangeList({ store, snapshot, cursor, filtered, narrow, onPick
         aria-label="Exchanges"
         tabIndex={0}
         aria-activedescendant={at >= 0 ? `row-${cursor}` : undefined}
-        onScroll={(event) => setAway(event.currentTarget.scrollTop > ROW_PX / 2)}
-        onPointerEnter={(event) => event.pointerType === 'mouse' && setPointed(true)}
-        onPointerLeave={() => setPointed(false)}
         className="scrolls min-h-0 grow bg-surface -outline-offset-2"
+        {...reading}
       >
         <div role="presentation" className="relative w-full" style={{ height: rows.getTotalSize() }}>
-          {items.map(({ index, key, start, size }) => {
+          {rows.getVirtualItems().map(({ index, key, start, size }) => {
             const exchange = store.row(index);
             if (exchange === undefined) return null;
             return (
@@ -97,8 +84,64 @@ export function ExchangeList({ store, snapshot, cursor, filtered, narrow, onPick
           })}
         </div>
       </div>
-    </div>
+      {snapshot.older === 'sparse' && (
+        <div className="flex items-center justify-center gap-3 border-line border-t bg-surface py-2 text-faint">
+          {number(snapshot.scanned)} log entries looked at
+          <Button onClick={() => void store.loadOlder()}>Look further back</Button>
+        </div>
+      )}
+    </>
   );
+}
+
+type Virtual = Virtualizer<HTMLDivElement, Element>;
+
+/** Only what is seen is drawn; older rows are fetched before the end is reached. */
+function useRows(
+  store: LiveStore,
+  { shown, older }: LiveSnapshot,
+  height: number,
+  scroller: React.RefObject<HTMLDivElement | null>,
+): Virtual {
+  const rows = useVirtualizer<HTMLDivElement, Element>({
+    count: shown,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => height,
+    getItemKey: (index) => store.row(index)?.receipt ?? index,
+    overscan: OVERSCAN,
+  });
+  useEffect(() => {
+    if (height > 0) rows.measure();
+  }, [height, rows]);
+  const end = (rows.getVirtualItems().at(-1)?.index ?? 0) + AHEAD >= shown;
+  useEffect(() => {
+    if (end && older === 'more') void store.loadOlder();
+  }, [end, older, store]);
+  return rows;
+}
+
+/** Only the cursor moves the page, never a row that arrives. */
+function useFollowed(store: LiveStore, cursor: string | undefined, rows: Virtual): number {
+  const followed = useRef<string | undefined>(undefined);
+  const at = cursor === undefined ? -1 : store.indexOf(cursor);
+  useEffect(() => {
+    if (followed.current === cursor || at < 0) return;
+    followed.current = cursor;
+    rows.scrollToIndex(at, { align: 'auto' });
+  }, [cursor, at, rows]);
+  return at;
+}
+
+/** Whoever points at the list, or has scrolled away from its top, is reading: new rows then wait. */
+function useReading(onReading: (reading: boolean) => void) {
+  const [pointed, setPointed] = useState(false);
+  const [away, setAway] = useState(false);
+  useEffect(() => onReading(pointed || away), [pointed, away, onReading]);
+  return {
+    onScroll: (event: React.UIEvent<HTMLDivElement>) => setAway(event.currentTarget.scrollTop > ROW_PX / 2),
+    onPointerEnter: (event: React.PointerEvent) => setPointed(event.pointerType === 'mouse'),
+    onPointerLeave: () => setPointed(false),
+  };
 }
 
 function Nothing({
@@ -118,7 +161,9 @@ function Nothing({
       <Empty title="Nothing matches">
         <p>None of the newest {scanned} log entries is one of these. New ones appear here as they happen.</p>
         <div className="mt-4 flex justify-center gap-2">
-          {older === 'more' && <Button onClick={() => void store.loadOlder()}>Look further back</Button>}
+          {(older === 'more' || older === 'sparse') && (
+            <Button onClick={() => void store.loadOlder()}>Look further back</Button>
+          )}
           <Button onClick={onUnfilter}>Show everything</Button>
         </div>
       </Empty>,
@@ -141,15 +186,22 @@ function FirstCall() {
   );
 }
 
-/** By the list's own width, since a pane may stand beside it. */
-function useNarrow(ref: React.RefObject<HTMLDivElement | null>): boolean {
-  const [narrow, setNarrow] = useState(() => window.innerWidth < NARROW_PX);
+type Width = 'small' | 'narrow' | 'wide';
+
+/** By the list's own width, since a story may stand beside it. */
+function useWidth(ref: React.RefObject<HTMLDivElement | null>): Width {
+  const [width, setWidth] = useState<Width>(() => widthOf(window.innerWidth));
   useEffect(() => {
-    const measure = () => setNarrow((ref.current?.clientWidth ?? window.innerWidth) < NARROW_PX);
-    const observer = new ResizeObserver(measure);
-    observer.observe(ref.current ?? document.body);
-    measure();
+    const box = ref.current;
+    if (box === null) return;
+    const observer = new ResizeObserver(() => setWidth(widthOf(box.clientWidth)));
+    observer.observe(box);
     return () => observer.disconnect();
-  });
-  return narrow;
+  }, [ref]);
+  return width;
+}
+
+function widthOf(px: number): Width {
+  if (px < SMALL_PX) return 'small';
+  return px < NARROW_PX ? 'narrow' : 'wide';
 }

@@ -54,7 +54,6 @@ export function LivePage() {
           snapshot={snapshot}
           cursor={cursor}
           filtered={Object.keys(filters).length > 0}
-          narrow={open !== undefined}
           onPick={pick}
           onReading={setReading}
           onUnfilter={() => filter({})}

@@ -41,7 +41,9 @@ export function Bar({ onStop, onPalette }: Props) {
           </Link>
         ))}
       </nav>
-      <Answers />
+      <div className="hidden min-w-0 sm:block">
+        <Answers />
+      </div>
       <div className="ml-auto flex items-center gap-1 sm:gap-2">
         <Button kind="quiet" onClick={onPalette} aria-label="Search and commands" className="px-2 max-sm:hidden">
           <Search className="size-4" aria-hidden="true" />
@@ -73,18 +75,21 @@ function Answers() {
     >
       {mode === 'enforcing' ? <Mark tone="permit" word="Enforcing" /> : <Mark tone="hold" word="Observing" />}
       {wrong.length > 0 && <Mark tone="alert" word={`${wrong.length} wrong`} />}
-      {waiting.length > 0 && (
-        <Mark
-          tone="hold"
-          word={`${waiting.length} ${waiting.length === 1 ? 'waits' : 'wait'}`}
-          className="max-[480px]:hidden"
-        />
-      )}
-      {stops > 0 && <Mark tone="deny" word={plural(stops, 'stop')} className="max-md:hidden" />}
-      {wrong.length + waiting.length === 0 && (
+      {waiting.length > 0 && <Mark tone="hold" word={`${waiting.length} ${waiting.length === 1 ? 'waits' : 'wait'}`} />}
+      {stops > 0 && <Mark tone="deny" word={plural(stops, 'stop')} />}
+      {wrong.length + waiting.length + stops === 0 && (
         <span className="truncate text-faint max-md:hidden">Nothing waits, nothing is wrong</span>
       )}
     </Link>
+  );
+}
+
+/** On a phone the three answers have a line of their own. */
+export function AnswerStrip() {
+  return (
+    <div className="flex h-8 shrink-0 items-center border-line border-b bg-surface px-3 sm:hidden">
+      <Answers />
+    </div>
   );
 }
 

@@ -5,7 +5,7 @@ import { isStatus } from '../data/client.ts';
 import { meQuery } from '../data/queries.ts';
 import { SignIn } from '../pages/sign-in.tsx';
 import { Failed, Skeleton } from '../parts/states.tsx';
-import { Bar, Tabs } from './bar.tsx';
+import { AnswerStrip, Bar, Tabs } from './bar.tsx';
 import { Palette } from './palette.tsx';
 import { PresenceProvider } from './presence.tsx';
 import { StopContext } from './stop-context.ts';
@@ -44,6 +44,7 @@ function SignedInShell() {
             Go to the page
           </a>
           <Bar onStop={() => openStop()} onPalette={() => setPalette(true)} />
+          <AnswerStrip />
           <main id="main" tabIndex={-1} className="min-h-0 grow outline-none">
             <Outlet />
           </main>
