@@ -13,6 +13,12 @@ const tool = z.strictObject({
     .describe(
       'What an argument means. Policy sees paths, URLs and hosts normalised; traversal, encoded separators and NUL are refused. Arguments with the name of a path may not climb (`..`) even where nothing is said; `text` says that one is no path.',
     ),
+  effect: z
+    .enum(['write', 'read'])
+    .default('write')
+    .describe(
+      'read: you state that a call changes nothing. Its answer then does not wait until its outcome is on disk; its intent always is.',
+    ),
 });
 
 const limits = z.strictObject({

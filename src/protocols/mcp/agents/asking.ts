@@ -18,10 +18,11 @@ import type { RpcId } from './wire.ts';
 /** What this side of MCP reads of the configuration, at each use: a reload takes effect with the next request. */
 export type McpSettings = {
   limits: { body_bytes_max: number; sessions_per_agent_max: number };
-  upstreams: Readonly<
-    Record<string, { tools: Readonly<Record<string, { arguments: Readonly<Record<string, Meaning>> }>> }>
-  >;
+  upstreams: Readonly<Record<string, { tools: Readonly<Record<string, ToolSettings>> }>>;
 };
+
+/** What the operator states of a tool. A server's own word on it is a claim, and counts for nothing here. */
+export type ToolSettings = { arguments: Readonly<Record<string, Meaning>>; effect: 'read' | 'write' };
 
 export type Parts = {
   upstreams: Upstreams;

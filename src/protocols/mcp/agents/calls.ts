@@ -3,17 +3,17 @@ import { isJsonObject, type JsonObject } from '../../../core/json.ts';
 import type { ToolDefinition } from '../../../core/manifest.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { ForwardIo } from '../../../enforcement/index.ts';
-import { type Asking, type Carried, type Operation, objectOf, type Plan } from './asking.ts';
+import { type Asking, type Carried, type Operation, objectOf, type Plan, type ToolSettings } from './asking.ts';
 import { type Outgoing, type Prepared, prepare, send } from './forwarding.ts';
 import { checkMirroredFields, mirroredFields } from './headers.ts';
 import { asksForInput, passQuestions, readInput } from './input-required.ts';
-import { type Meaning, understand } from './meanings.ts';
+import { understand } from './meanings.ts';
 import { notFound } from './names.ts';
 import { asPrivate, translate } from './results.ts';
 import { normaliseUri } from './uris.ts';
 import { badParams } from './wire.ts';
 
-const NO_MEANINGS = {};
+const NOTHING_STATED: ToolSettings = { arguments: {}, effect: 'write' };
 
 /** `tools/call`: decided on its arguments, as they are sent. What is wrong with them is told only to who may call it. */
 export const callTool: Operation = async (asking) => {
@@ -26,11 +26,12 @@ export const callTool: Operation = async (asking) => {
   if (isRefusal(catalog)) return catalog;
   const tool = asking.parts.catalogs.tool(catalog, target.name);
   if (tool === undefined) return notFound(`no tool of this name at ${target.server}`);
-  const { args, defect } = examine(asking, tool, given);
+  const stated = statedOf(asking, tool);
+  const { args, defect } = examine(asking, tool, given, stated.arguments);
   const headers = mirroredFields(asking.fields, tool.inputSchema, args);
   const access = { action: 'tool.call', resource: { type: 'Tool', id: `${target.server}/${target.name}` }, args };
   return forwarded(asking, {
-    effect: 'write',
+    effect: stated.effect,
     access,
     defect,
     outgoing: { server: target.server, method: asking.method, params: { name: target.name, arguments: args }, headers },
@@ -41,8 +42,8 @@ function examine(
   asking: Asking,
   tool: ToolDefinition,
   given: JsonObject,
+  meanings: ToolSettings['arguments'],
 ): { args: JsonObject; defect: Refusal | undefined } {
-  const meanings = meaningsOf(asking, tool);
   const { args, problem } = understand(given, meanings);
   if (problem !== undefined) return { args, defect: badArguments(problem, `An argument was refused: ${problem}.`) };
   const mirrored = asking.modern ? checkMirroredFields(asking.fields, tool.inputSchema, given) : undefined;
@@ -53,9 +54,9 @@ function examine(
 }
 
 /** The server chose the tool's name, which may be that of something every object has. */
-function meaningsOf(asking: Asking, { server, name }: ToolDefinition): Readonly<Record<string, Meaning>> {
+function statedOf(asking: Asking, { server, name }: ToolDefinition): ToolSettings {
   const tools = asking.parts.settings().upstreams[server]?.tools ?? {};
-  return (Object.hasOwn(tools, name) ? tools[name]?.arguments : undefined) ?? NO_MEANINGS;
+  return (Object.hasOwn(tools, name) ? tools[name] : undefined) ?? NOTHING_STATED;
 }
 
 function badArguments(reason: string, told: string): Refusal {
