@@ -198,6 +198,26 @@ test('sessions are bounded; the longest unused makes room, and where all are use
   await Promise.all(hanging);
 });
 
+test('one run cannot take all sessions from the others', async () => {
+  const upstreams = gatewayOf(
+    overStdio('s', 'hostile.ts', ['stdio', '--mode', 'hang'], { era: '2026-07-28', limits: { sessions_max: 4 } }),
+  );
+  const stop = new AbortController();
+  const greedy = runOf('greedy');
+  const hanging = [];
+  for (const scope of ['1', '2']) {
+    const session = await sessionOf(upstreams, 's', greedy, { scope });
+    hanging.push(call(upstreams, session, 'go', {}, { signal: stop.signal }));
+  }
+  const third = await upstreams.open('s', greedy, { scope: '3' });
+  assert.ok(isRefusal(third) && third.code === 'upstream_unavailable');
+  assert.ok(!isRefusal(await upstreams.open('s', runOf('other'))));
+  stop.abort();
+  await Promise.all(hanging);
+  // What it does not use makes room for what it does.
+  assert.ok(!isRefusal(await upstreams.open('s', greedy, { scope: '3' })));
+});
+
 test('requests in flight in one session are bounded', async () => {
   const limits = { requests_max: 3 };
   const upstreams = gatewayOf(overStdio('s', 'hostile.ts', ['stdio', '--mode', 'hang'], { era: '2026-07-28', limits }));

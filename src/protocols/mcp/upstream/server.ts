@@ -17,7 +17,7 @@ import { Session } from './session.ts';
 export type ServerContext = {
   egress: Egress;
   clock: Clock;
-  /** The gateway as a client of its own: it can answer nothing that a server may ask. */
+  /** The gateway as a client of its own, reading catalogs. */
   client: ClientFacts;
   nextId(): number;
   catalogChanged(catalog: ServerCatalog): void;
@@ -171,7 +171,7 @@ export class UpstreamServer {
     if (entry !== undefined) return entry.session;
     const running = this.#opening.get(key);
     if (running !== undefined) return running;
-    const full = this.#makeRoom();
+    const full = this.#makeRoom(owner);
     if (full !== undefined) return full;
     const opening = this.#connect(era, key, owner, options).finally(() => this.#opening.delete(key));
     this.#opening.set(key, opening);
@@ -211,7 +211,9 @@ export class UpstreamServer {
 
   /** A shared session answers for nobody in particular: what its server asks would have no owner. */
   #clientOf(owner: Owner, { client }: OpenOptions): ClientFacts {
-    return this.settings.shared || owner === undefined ? this.#context.client : (client ?? this.#context.client);
+    const own = this.#context.client;
+    if (this.settings.shared) return { ...own, capabilities: {} };
+    return owner === undefined ? own : (client ?? { ...own, capabilities: {} });
   }
 
   #enter(key: string, session: Session, owner: Owner): void {
@@ -237,19 +239,30 @@ export class UpstreamServer {
     entry.session.close(why);
   }
 
-  #makeRoom(): Refusal | undefined {
+  /** One run may have half of the places at most: whoever takes all of them would take the server from the others. */
+  #makeRoom(owner: Owner): Refusal | undefined {
     const { sessions_max } = this.#limits;
-    if (this.#sessions.size + this.#opening.size < sessions_max) return undefined;
+    const own = [...this.#sessions.values()].filter(
+      (entry) => entry.owner !== undefined && entry.owner.id === owner?.id,
+    );
+    if (own.length >= Math.max(1, Math.ceil(sessions_max / 2))) {
+      return this.#leaveIdle(own) ? undefined : refuse('upstream_unavailable', `one run uses ${own.length} sessions`);
+    }
+    if (this.#sessions.size + this.#opening.size < sessions_max || this.#leaveIdle(this.#sessions.values()))
+      return undefined;
+    return refuse('upstream_unavailable', `all ${sessions_max} sessions of ${this.settings.server} are in use`);
+  }
+
+  /** Ends the one that was not used for longest, if any is not in use. */
+  #leaveIdle(entries: Iterable<Entry>): boolean {
     let longest: Entry | undefined;
-    for (const entry of this.#sessions.values()) {
+    for (const entry of entries) {
       const { idle_ms } = entry.session;
       if (idle_ms > (longest?.session.idle_ms ?? 0) && !this.keeper.isWatching(entry.session)) longest = entry;
     }
-    if (longest === undefined) {
-      return refuse('upstream_unavailable', `all ${sessions_max} sessions of ${this.settings.server} are in use`);
-    }
+    if (longest === undefined) return false;
     this.#leave(longest, 'its place was needed');
-    return undefined;
+    return true;
   }
 
   /** What a server says about itself in an error is text of its own choosing. */
