@@ -16,6 +16,10 @@ import { InputInvalid, parseInput } from './input.ts';
 
 const BODY_BYTES_MAX = 64 * 1024;
 const REQUEST_MS_MAX = 30_000;
+const HEADERS_MS_MAX = 10_000;
+const HEADER_BYTES_MAX = 16 * 1024;
+/** Strangers may fill these; the control socket, and with it the kill, has none of them. */
+const CONNECTIONS_MAX = 1_024;
 
 export type AppParts = {
   clock: Clock;
@@ -45,10 +49,12 @@ export function buildApp(parts: AppParts): FastifyInstance {
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
+    http: { headersTimeout: HEADERS_MS_MAX, maxHeaderSize: HEADER_BYTES_MAX },
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
   });
+  app.server.maxConnections = CONNECTIONS_MAX;
   app.decorateRequest('caller');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {

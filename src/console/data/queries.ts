@@ -1,10 +1,17 @@
-import { QueryClient, queryOptions } from '@tanstack/react-query';
-import { ApiError, ask } from './client.ts';
+import { QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
+import { ApiError, ask, isStatus } from './client.ts';
 
 const STATUS_EVERY_MS = 2_000;
 const LIST_EVERY_MS = 5_000;
+const STORY_EVERY_MS = 3_000;
+/** A checkpoint is signed every second while there is traffic. */
+const PROOF_AGAIN_MS = 700;
+const PROOF_TRIES_MAX = 4;
 
-export const queryClient = new QueryClient({
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (error, { queryKey }) => isStatus(error, 401) && queryKey[0] !== 'me' && signedOut(),
+  }),
   defaultOptions: {
     queries: {
       // A refusal stays a refusal; only a gateway that does not answer is asked again.
@@ -14,6 +21,11 @@ export const queryClient = new QueryClient({
     },
   },
 });
+
+/** The session ended somewhere: the page asks who is there, and shows the door. */
+export function signedOut(): void {
+  void queryClient.invalidateQueries({ queryKey: ['me'] });
+}
 
 export const meQuery = queryOptions({
   queryKey: ['me'],
@@ -62,12 +74,17 @@ export const storyQuery = (receipt: string, state: string | undefined) =>
     queryFn: ({ signal }) => ask('exchanges.story', { params: { receipt } }, signal),
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnWindowFocus: false,
+    // On a page of its own nobody else says when it has ended.
+    refetchInterval: ({ state: { data } }) =>
+      state === undefined && data?.exchange.state === 'open' ? STORY_EVERY_MS : false,
   });
 
 export const proofQuery = (receipt: string) =>
   queryOptions({
     queryKey: ['proof', receipt],
     queryFn: ({ signal }) => ask('log.proof', { params: { receipt } }, signal),
+    retry: (count, error) => isStatus(error, 404) && count < PROOF_TRIES_MAX,
+    retryDelay: PROOF_AGAIN_MS,
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnWindowFocus: false,
   });

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 
 import type { Filters } from '../../api/contract/index.ts';
 import { useKeys } from '../data/keys.ts';
 import { LiveStore } from '../data/live-store.ts';
+import { signedOut } from '../data/queries.ts';
 import { ExchangeList } from './exchange-list.tsx';
 import { keepValid } from './filter-words.ts';
 import { LiveFoot } from './live-foot.tsx';
@@ -24,6 +25,10 @@ export function LivePage() {
   const filter = useCallback((next: Filters) => void navigate({ search: next, replace: true }), [navigate]);
   const { cursor, pick, show, step } = useCursor(store, snapshot.shown, open);
 
+  const ended = snapshot.problem?.code === 'sign_in_required';
+  useEffect(() => {
+    if (ended) signedOut();
+  }, [ended]);
   useEffect(() => store.hold(paused || reading || open !== undefined), [store, paused, reading, open]);
   useKeys([
     ['j', () => step(1)],
