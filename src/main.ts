@@ -103,6 +103,8 @@ async function takeOver(
     after: next.digest,
   });
   await agents.upstreams.configure(settingsOf(next));
+  // What is decided element by element may have changed without the catalogs.
+  controls.policy.engine.useCatalog(agents.upstreams.catalogs());
   await declareAgents(controls.identity.agents, next.agents, faults);
 }
 

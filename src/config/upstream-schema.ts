@@ -13,6 +13,12 @@ const tool = z.strictObject({
     .describe(
       'What an argument means. Policy sees paths, URLs and hosts normalised; traversal, encoded separators and NUL are refused. Arguments with the name of a path may not climb (`..`) even where nothing is said; `text` says that one is no path.',
     ),
+  each: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'Arguments that are lists, and are decided element by element: policy sees one element in the place of the list, and the call is permitted only if each of them is.',
+    ),
   effect: z
     .enum(['write', 'read'])
     .default('write')

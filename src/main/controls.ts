@@ -77,6 +77,7 @@ export async function openControls(
     folder: config().policy.folder,
     activation: () => config().policy.activation,
     fulfillable: FULFILLABLE,
+    each: (server, tool) => eachOf(config(), server, tool),
     watch: true,
     onDisagreement: (disagreement) => noteDisagreement(ledger, surroundings, disagreement),
     record: (tx, change) => ledger.control(tx, change),
@@ -84,6 +85,12 @@ export async function openControls(
   });
   stack.defer(() => policy.sets.close());
   return { db, state, ledger, identity, policy, replica };
+}
+
+/** The server chose the tool's name, which may be that of something every object has. */
+function eachOf({ upstreams }: Config, server: string, tool: string): readonly string[] {
+  const tools = upstreams[server]?.tools ?? {};
+  return (Object.hasOwn(tools, tool) ? tools[tool]?.each : undefined) ?? [];
 }
 
 /** What the stages of the table can carry out; a policy that asks for more is not loaded. */

@@ -102,7 +102,7 @@ const mcp = await openMcp({
   challenges: () => [],
   settings: () => ({
     limits: { body_bytes_max: 65_536, sessions_per_agent_max: 10 },
-    upstreams: { docs: { tools: { read: { arguments: { path: 'path' }, effect: 'write' } } } },
+    upstreams: { docs: { tools: { read: { arguments: { path: 'path' }, each: [], effect: 'write' } } } },
   }),
   stateKey: new Secret(new Uint8Array(randomBytes(32))),
   version: '0',

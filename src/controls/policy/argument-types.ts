@@ -38,10 +38,28 @@ const DECLARES_ELSEWHERE = [
   'unevaluatedProperties',
 ];
 
-export function argumentsOf(inputSchema: JsonObject): ArgumentRecord {
-  const { type } = readSchema(inputSchema, { root: inputSchema, open: [], budget: { nodes: NODES_MAX } }, 0);
+/** @param each arguments that are lists and reach policy one element at a time. */
+export function argumentsOf(inputSchema: JsonObject, each: readonly string[] = []): ArgumentRecord {
+  const reading: Reading = { root: inputSchema, open: [], budget: { nodes: NODES_MAX } };
+  const { type } = readSchema(inputSchema, reading, 0);
   // Not an object, or nothing that can be told: whatever arrives is hidden from policy.
-  return type.kind === 'record' ? type : { kind: 'record', fields: new Map(), open: true };
+  if (type.kind !== 'record') return { kind: 'record', fields: new Map(), open: true };
+  const elements = each.flatMap((name) => elementField(inputSchema, name, type.fields.get(name), reading));
+  return elements.length === 0 ? type : { ...type, fields: new Map([...type.fields, ...elements]) };
+}
+
+/** The type of one element of a declared list. An empty list brings none, so it is never required. */
+function elementField(
+  schema: JsonObject,
+  name: string,
+  field: ArgumentField | undefined,
+  reading: Reading,
+): [string, ArgumentField][] {
+  const properties = schema['properties'];
+  const list = isJsonObject(properties) && Object.hasOwn(properties, name) ? properties[name] : undefined;
+  if (field === undefined || !isJsonObject(list) || list['type'] !== 'array') return [];
+  const { type, nullable } = readSchema(list['items'], reading, 1);
+  return [[name, { type, nullable, required: false }]];
 }
 
 /** Prompt arguments are strings (MCP, `PromptArgument`). */

@@ -52,6 +52,8 @@ const caseFile = z.strictObject({
   agents: z.record(z.string(), agent).default({}),
   /** `server/tool` to its JSON Schema, or to `{name: type}` with `?` for what may be left out. */
   tools: z.record(z.string(), record).default({}),
+  /** Arguments of a tool that are decided element by element, as `upstreams.<server>.tools.<tool>.each` says. */
+  each: z.record(z.string(), names).default({}),
   prompts: z.record(z.string(), names).default({}),
   cases: z.array(policyCase).min(1),
 });

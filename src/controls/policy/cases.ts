@@ -43,7 +43,8 @@ export function testPolicies(policies: readonly PolicyFile[], caseFiles: readonl
 function engineFor(cases: CaseFile, policies: readonly PolicyFile[], problems: PolicyProblem[]): Engine | undefined {
   const files = cases.policies === undefined ? policies : [{ name: cases.name, text: cases.policies }];
   const text = readPolicies(files, FULFILLABLE);
-  const engine = createEngine({ clock: NO_TIME, onDisagreement: () => {} }, createPolicySet(text));
+  const each = (server: string, tool: string) => cases.each[`${server}/${tool}`] ?? [];
+  const engine = createEngine({ clock: NO_TIME, onDisagreement: () => {}, each }, createPolicySet(text));
   engine.useCatalog(catalogsOf(cases));
   const found = [...text.problems, ...validatePolicies(text, engine.registered)];
   problems.push(...found);
@@ -55,12 +56,32 @@ const NO_TIME = { now: () => 0, monotonic: () => 0, after: () => () => {} };
 
 function runCase(engine: Engine, file: CaseFile, one: PolicyCase): CaseResult {
   const request = requestOf(file, one);
-  const explanation = engine.explain(request);
+  const explanation = explainAll(engine, request, file.each[request.access.resource.id] ?? []);
   const differences = differencesOf(one, explanation.decision);
   if (one.listed !== undefined && engine.visible(request, [request.access])[0] !== one.listed) {
     differences.push(one.listed ? 'a list does not show it' : 'a list shows it');
   }
   return { file: file.name, line: one.line, it: one.it, passed: differences.length === 0, differences, explanation };
+}
+
+/** All accesses of a call must be permitted; the first that is not tells why the call is not. */
+function explainAll(engine: Engine, request: DecisionRequest, each: readonly string[]): Explanation {
+  const [first, ...others] = eachElement(request.access.args, each).map((args) =>
+    engine.explain({ ...request, access: { ...request.access, args } }),
+  );
+  if (first === undefined) return engine.explain(request);
+  return [first, ...others].find(({ decision }) => decision.effect !== 'permit') ?? first;
+}
+
+function eachElement(args: JsonObject, [name, ...more]: readonly string[]): JsonObject[] {
+  if (name === undefined) return [args];
+  const { [name]: list, ...rest } = args;
+  const here = !Array.isArray(list)
+    ? [args]
+    : list.length === 0
+      ? [rest]
+      : list.map((one) => ({ ...rest, [name]: one }));
+  return here.flatMap((one) => eachElement(one, more));
 }
 
 function differencesOf(one: PolicyCase, decision: Decision): string[] {

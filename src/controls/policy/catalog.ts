@@ -15,11 +15,16 @@ export interface Registered {
   entries(type: 'Tool' | 'Prompt'): readonly (readonly [string, ArgumentRecord])[];
 }
 
-export function registerCatalogs(catalogs: readonly ServerCatalog[]): Registered {
+/** Names of a tool's arguments that are decided element by element, as the operator configured. */
+export type Each = (server: string, tool: string) => readonly string[];
+
+export function registerCatalogs(catalogs: readonly ServerCatalog[], each: Each = () => []): Registered {
   const tools = new Map<string, ArgumentRecord>();
   const prompts = new Map<string, ArgumentRecord>();
   for (const { server, ...catalog } of catalogs) {
-    for (const tool of catalog.tools) tools.set(`${server}/${tool.name}`, argumentsOf(tool.inputSchema));
+    for (const { name, inputSchema } of catalog.tools) {
+      tools.set(`${server}/${name}`, argumentsOf(inputSchema, each(server, name)));
+    }
     for (const { name, raw } of catalog.prompts) prompts.set(`${server}/${name}`, promptArgumentsOf(raw['arguments']));
   }
   const find = (action: string, resource: EntityRef): ArgumentRecord | undefined => {

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Access, Decision, DecisionRequest } from '../../core/decision.ts';
 import type { ServerCatalog } from '../../core/manifest.ts';
 import { ArgumentsInvalid, type MappedArguments, mapArguments } from './argument-values.ts';
-import { type Registered, registerCatalogs } from './catalog.ts';
+import { type Each, type Registered, registerCatalogs } from './catalog.ts';
 import type { Environment } from './cedar/environment.ts';
 import type { ListMemory } from './cedar/evaluator.ts';
 import { MAY_BE_FALSE, MAY_BE_TRUE, maskOf, UNKNOWN } from './cedar/results.ts';
@@ -17,6 +17,7 @@ export type EngineOptions = {
   clock: Clock;
   /** Called once, after the engine has switched to cedar-wasm. Must not throw. */
   onDisagreement(disagreement: Disagreement): void;
+  each?: Each;
 };
 
 /** The engine, with what only the life of policy sets may do to it. */
@@ -41,9 +42,11 @@ class CedarEngine implements Engine {
   #entityOf = createEntityCache();
   readonly #lists = new Map<string, Map<string, boolean>>();
   readonly #sampler: Sampler;
+  readonly #each: Each | undefined;
 
   constructor(options: EngineOptions, first: PolicySet) {
     this.#set = first;
+    this.#each = options.each;
     this.#sampler = createSampler(options.clock, options.onDisagreement);
   }
 
@@ -69,7 +72,7 @@ class CedarEngine implements Engine {
   }
 
   useCatalog(catalogs: readonly ServerCatalog[]): void {
-    this.#registered = registerCatalogs(catalogs);
+    this.#registered = registerCatalogs(catalogs, this.#each);
     this.#entityOf = createEntityCache();
     this.#lists.clear();
   }

@@ -18,6 +18,8 @@ export type PolicyParts = {
   activation(): 'presence' | 'file';
   /** Annotation names by protocol: what enforcement can carry out there. */
   fulfillable: Readonly<Record<string, readonly string[]>>;
+  /** Arguments of a tool that are lists, and are decided element by element; read when catalogs are taken over. */
+  each?(server: string, tool: string): readonly string[];
   /** Writes the receipt of a change in the transaction that makes it. */
   record(
     tx: Transaction,

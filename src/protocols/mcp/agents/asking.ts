@@ -22,7 +22,12 @@ export type McpSettings = {
 };
 
 /** What the operator states of a tool. A server's own word on it is a claim, and counts for nothing here. */
-export type ToolSettings = { arguments: Readonly<Record<string, Meaning>>; effect: 'read' | 'write' };
+export type ToolSettings = {
+  arguments: Readonly<Record<string, Meaning>>;
+  /** Lists that are decided element by element. */
+  each: readonly string[];
+  effect: 'read' | 'write';
+};
 
 export type Parts = {
   upstreams: Upstreams;

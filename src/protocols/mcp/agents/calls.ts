@@ -1,5 +1,5 @@
 import type { Access } from '../../../core/decision.ts';
-import { isJsonObject, type JsonObject } from '../../../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
 import type { ToolDefinition } from '../../../core/manifest.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { ForwardIo } from '../../../enforcement/index.ts';
@@ -13,7 +13,7 @@ import { asPrivate, translate } from './results.ts';
 import { normaliseUri } from './uris.ts';
 import { badParams } from './wire.ts';
 
-const NOTHING_STATED: ToolSettings = { arguments: {}, effect: 'write' };
+const NOTHING_STATED: ToolSettings = { arguments: {}, each: [], effect: 'write' };
 
 /** `tools/call`: decided on its arguments, as they are sent. What is wrong with them is told only to who may call it. */
 export const callTool: Operation = async (asking) => {
@@ -29,11 +29,12 @@ export const callTool: Operation = async (asking) => {
   const stated = statedOf(asking, tool);
   const { args, defect } = examine(asking, tool, given, stated.arguments);
   const headers = mirroredFields(asking.fields, tool.inputSchema, args);
-  const access = { action: 'tool.call', resource: { type: 'Tool', id: `${target.server}/${target.name}` }, args };
+  const resource = { type: 'Tool', id: `${target.server}/${target.name}` };
+  const elements = eachElement(args, stated.each);
   return forwarded(asking, {
     effect: stated.effect,
-    access,
-    defect,
+    accesses: elements.args.map((one) => ({ action: 'tool.call', resource, args: one })),
+    defect: defect ?? elements.defect,
     outgoing: { server: target.server, method: asking.method, params: { name: target.name, arguments: args }, headers },
   });
 };
@@ -59,6 +60,29 @@ function statedOf(asking: Asking, { server, name }: ToolDefinition): ToolSetting
   return (Object.hasOwn(tools, name) ? tools[name] : undefined) ?? NOTHING_STATED;
 }
 
+/** Accesses of one call: beyond that neither the decision nor its receipt is a small thing any more. */
+const ACCESSES_MAX = 100;
+
+/** One set of arguments for each element of each such list; an empty list is an argument that is not there. */
+function eachElement(args: JsonObject, names: readonly string[]): { args: JsonObject[]; defect: Refusal | undefined } {
+  let all = [args];
+  for (const name of names) {
+    const list = Object.hasOwn(args, name) ? args[name] : undefined;
+    if (!Array.isArray(list)) continue;
+    if (all.length * list.length > ACCESSES_MAX) {
+      const problem = `${name}: more than ${ACCESSES_MAX} elements in one call`;
+      return { args: [args], defect: badArguments(problem, `An argument was refused: ${problem}.`) };
+    }
+    all = all.flatMap((one) => elementsOf(one, name, list));
+  }
+  return { args: all, defect: undefined };
+}
+
+function elementsOf(args: JsonObject, name: string, list: readonly JsonValue[]): JsonObject[] {
+  const { [name]: _list, ...rest } = args;
+  return list.length === 0 ? [rest] : list.map((element) => ({ ...rest, [name]: element }));
+}
+
 function badArguments(reason: string, told: string): Refusal {
   return refuse('arguments_invalid', reason, { public: told });
 }
@@ -70,7 +94,7 @@ export const readResource: Operation = (asking) => {
   const { server, uri } = found;
   return forwarded(asking, {
     effect: 'read',
-    access: { action: 'resource.read', resource: { type: 'Resource', id: `${server}/${uri}` }, args: {} },
+    accesses: [{ action: 'resource.read', resource: { type: 'Resource', id: `${server}/${uri}` }, args: {} }],
     outgoing: { server, method: asking.method, params: { uri } },
     finish: (carried) => asPrivate(asking, carried),
   });
@@ -100,7 +124,9 @@ export const getPrompt: Operation = async (asking) => {
   const params = { name: target.name, ...(asking.params['arguments'] === undefined ? {} : { arguments: given }) };
   return forwarded(asking, {
     effect: 'read',
-    access: { action: 'prompt.get', resource: { type: 'Prompt', id: `${target.server}/${target.name}` }, args: given },
+    accesses: [
+      { action: 'prompt.get', resource: { type: 'Prompt', id: `${target.server}/${target.name}` }, args: given },
+    ],
     outgoing: { server: target.server, method: asking.method, params },
   });
 };
@@ -118,14 +144,14 @@ export const complete: Operation = (asking) => {
   const params = { ref: own, argument, ...(isJsonObject(context) ? { context } : {}) };
   return forwarded(asking, {
     effect: 'read',
-    access: { action: 'completion.complete', resource: { type: 'Server', id: target.server }, args: {} },
+    accesses: [{ action: 'completion.complete', resource: { type: 'Server', id: target.server }, args: {} }],
     outgoing: { server: target.server, method: asking.method, params },
   });
 };
 
 type Forwarded = {
   effect: Plan['effect'];
-  access: Access;
+  accesses: readonly Access[];
   defect?: Refusal | undefined;
   outgoing: Outgoing;
   finish?(carried: Carried): Carried;
@@ -143,7 +169,7 @@ export async function forwarded(asking: Asking, request: Forwarded): Promise<Pla
   if (isRefusal(prepared)) return prepared;
   return {
     effect: request.effect,
-    accesses: [request.access],
+    accesses: request.accesses,
     sent: prepared.bytes,
     upstream: server,
     payload: { method: asking.method, server, ...params, ...brought.params },

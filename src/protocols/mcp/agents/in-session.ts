@@ -19,7 +19,7 @@ export const setLevel: Operation = async (asking) => {
     const outgoing = { server, method: asking.method, params: { level } };
     return forwarded(asking, {
       effect: 'read',
-      access,
+      accesses: [access],
       outgoing,
       finish: (carried) => {
         if (carried.kind === 'result') keep();
@@ -55,7 +55,7 @@ async function subscription(asking: Asking, effect: 'read' | 'discover') {
   const known = asking.naming.uri(server, uri);
   return forwarded(asking, {
     effect,
-    access: { action: 'resource.subscribe', resource: { type: 'Resource', id: `${server}/${uri}` }, args: {} },
+    accesses: [{ action: 'resource.subscribe', resource: { type: 'Resource', id: `${server}/${uri}` }, args: {} }],
     outgoing: { server, method: asking.method, params: { uri } },
     finish: (carried) => {
       if (carried.kind === 'error') return carried;
