@@ -54,7 +54,7 @@ export async function startGateway(options: StartOptions): Promise<Running> {
   const watch = watchConfig(now.config, {
     onChange: (next, before) => {
       now.config = next;
-      return takeOver(before, next, { controls, agents, faults });
+      return takeOver(before, next, { started: options.config, controls, agents, faults });
     },
     onProblem: ([first]) =>
       faults.set(
@@ -62,6 +62,7 @@ export async function startGateway(options: StartOptions): Promise<Running> {
         `${first?.file}:${first?.line}:${first?.column} is not valid, so the gateway goes on with what it had.`,
         'Type: sallyport config check',
       ),
+    onRepaired: () => faults.clear('config_invalid'),
   });
   stack.defer(() => watch.stop());
   const opened = stack.move();
@@ -89,10 +90,10 @@ async function started(controls: Controls, config: Config): Promise<void> {
 async function takeOver(
   before: Config,
   next: Config,
-  { controls, agents, faults }: { controls: Controls; agents: AgentsSide; faults: Faults },
+  { started, controls, agents, faults }: { started: Config; controls: Controls; agents: AgentsSide; faults: Faults },
 ): Promise<void> {
   faults.clear('config_invalid');
-  const fixed = needsRestart(before, next);
+  const fixed = needsRestart(started, next);
   if (fixed.length === 0) faults.clear('config_restart');
   else faults.set('config_restart', `A change of ${fixed.join(', ')} takes effect at the next start.`, 'Restart it.');
   await controls.ledger.control(undefined, {

@@ -15,6 +15,8 @@ export type WatchListeners = {
   onChange(next: Config, before: Config): void | Promise<void>;
   /** A bad file: what was running keeps running. */
   onProblem(problems: readonly ConfigProblem[]): void;
+  /** After a bad file, the one that was in force all the time is back. */
+  onRepaired(): void;
 };
 
 const SETTLE_MS = 150;
@@ -24,14 +26,17 @@ const POLL_MS = 2_000;
 export function watchConfig(current: Config, listeners: WatchListeners): ConfigWatch {
   let config = current;
   let seen = fingerprint(current.file);
+  let broken = false;
   let timer: NodeJS.Timeout | undefined;
   let work = Promise.resolve();
 
   async function read(): Promise<void> {
     seen = fingerprint(config.file);
     const result = loadConfig(config.file);
+    const wasBroken = broken;
+    broken = result.kind === 'invalid';
     if (result.kind === 'invalid') return listeners.onProblem(result.problems);
-    if (result.config.digest === config.digest) return;
+    if (result.config.digest === config.digest) return wasBroken ? listeners.onRepaired() : undefined;
     const before = config;
     config = result.config;
     await listeners.onChange(config, before);

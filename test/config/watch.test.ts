@@ -32,6 +32,9 @@ beforeEach(() => {
       current = next;
     },
     onProblem: (found) => problems.push(...found),
+    onRepaired: () => {
+      problems = [];
+    },
   });
 });
 afterEach(() => {
@@ -64,6 +67,17 @@ test('a bad file changes nothing and says so; the next good one is taken up', as
   assert.equal(current.tokens.access_seconds, 100);
   writeFileSync(file, 'tokens: { access_seconds: 203 }\n');
   await until(() => current.tokens.access_seconds === 203);
+});
+
+test('the same file put back after a bad one is no change, and the fault is over', async () => {
+  const before = current;
+  writeFileSync(file, 'tokens: [');
+  await watch.reload();
+  assert.equal(problems.length, 1);
+  writeFileSync(file, 'tokens: { access_seconds: 100 }\n');
+  await watch.reload();
+  assert.deepEqual(problems, []);
+  assert.equal(current, before);
 });
 
 test('a file that goes away keeps the configuration', async () => {
