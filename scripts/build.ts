@@ -10,10 +10,13 @@ import { buildConsole } from './console.ts';
 const ROOT = join(import.meta.dirname, '..');
 
 rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
-execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], {
-  cwd: ROOT,
-  stdio: 'inherit',
-});
+const compile = (project: string): void => {
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [tsc, '-p', project], { cwd: ROOT, stdio: 'inherit' });
+};
+compile('tsconfig.build.json');
+// Types only of what others may import: the offline verifier.
+compile('tsconfig.types.json');
 // Whatever the source reads at run time beside itself.
 for (const path of globSync('src/**/*.{json,sql,cedarschema,html}', { cwd: ROOT })) {
   if (!path.startsWith('src/console')) cpSync(join(ROOT, path), join(ROOT, path.replace(/^src/, 'dist')));

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -118,6 +120,29 @@ test('tail shows hostile text as text, filters, and prints one JSON object a lin
     .map((line) => JSON.parse(line));
   assert.ok(denied.length > 0);
   for (const { exchange } of denied) assert.equal(exchange.decision, 'deny');
+});
+
+test('tail follows: a refusal appears as it happens, and Ctrl-C ends it cleanly', async () => {
+  const launcher = join(import.meta.dirname, '../../bin/sallyport.js');
+  const child = spawn(process.execPath, [launcher, 'tail', '--json', '--past', '0', '--decision', 'deny'], {
+    cwd: folder,
+  });
+  const lines = createInterface({ input: child.stdout });
+  try {
+    // The stream is open when its first event comes; until then calls are made again.
+    const first = once(lines, 'line', { signal: AbortSignal.timeout(15_000) });
+    const receipts: string[] = [];
+    const asking = setInterval(async () => receipts.push(await ask('read_text_file', { path: 'secret/live' })), 300);
+    const [line] = (await first.finally(() => clearInterval(asking))) as [string];
+    const event = JSON.parse(line);
+    assert.equal(event.type, 'exchange');
+    await sleep(300);
+    assert.ok(receipts.includes(event.exchange.receipt));
+  } finally {
+    child.kill('SIGINT');
+  }
+  const [code] = await once(child, 'exit');
+  assert.equal(code, 0);
 });
 
 test('an agent is added with a key that is written once, listed, and removed', async () => {

@@ -105,6 +105,13 @@ test('it runs by npx, by an older Node, and installed globally', () => {
   );
 });
 
+test('the offline verifier can be imported by itself, with its types, by an older Node', () => {
+  const node = OLD === undefined ? process.execPath : join(OLD, 'node');
+  const script = "import('sallyport/verify').then(({ verifyProof }) => console.log(verifyProof('x').verdict))";
+  assert.match(execFileSync(node, ['-e', script], { cwd: project, env: environment, encoding: 'utf8' }), /^failed/);
+  assert.ok(existsSync(join(project, 'node_modules/sallyport/dist/controls/audit/verify.d.ts')));
+});
+
 test('up in an empty folder writes a starter and answers the first call', async (t) => {
   if (!(await isFree(8700)) || !(await isFree(8701))) {
     t.skip('ports 8700 and 8701, which a first start uses, are taken on this machine');
