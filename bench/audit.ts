@@ -162,7 +162,7 @@ function commits(db: DatabaseSync, rows: number, seconds: number, receipt_bytes:
       const id = `rcp_${randomBytes(13).toString('hex')}`;
       if (isIntent) statements.claim.get('a-key-of-the-agent', id);
       values.push(seat, id, isIntent ? 'intent' : 'outcome', isIntent ? null : seat - rows, null, body);
-      values.push(isIntent ? WRAPPED : null, isIntent ? SEALED : null);
+      values.push(isIntent ? SEED : null, isIntent ? SEALED : null);
     }
     statements.places.get(1, rows, 0);
     statements.insert.run(...values);
@@ -179,7 +179,7 @@ function commits(db: DatabaseSync, rows: number, seconds: number, receipt_bytes:
   };
 }
 
-const WRAPPED = randomBytes(40);
+const SEED = randomBytes(32);
 const SEALED = randomBytes(260);
 
 function prepare(db: DatabaseSync, rows: number): Record<'state' | 'claim' | 'places' | 'insert', StatementSync> {
@@ -189,7 +189,7 @@ function prepare(db: DatabaseSync, rows: number): Record<'state' | 'claim' | 'pl
     claim: db.prepare('insert into test_proofs (jkt, jti) values (?, ?) on conflict do nothing returning jti'),
     places: db.prepare(`update audit_epochs set n = n + ?2, settled = case when ?3 > settled then ?3 else settled end
       where epoch = ?1 and closed_at is null returning n`),
-    insert: db.prepare(`insert into audit_receipts (seat, id, kind, about, follows, body, wrapped, sealed)
+    insert: db.prepare(`insert into audit_receipts (seat, id, kind, about, follows, body, seed, sealed)
       values ${Array.from({ length: rows }, () => tuple).join(', ')}`),
   };
 }

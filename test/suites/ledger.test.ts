@@ -327,8 +327,8 @@ onEveryDatabase('ledger', (place) => {
     const read = async (id: string) =>
       (await ledger.story(id, { reader: 'person:auditor' }))?.receipts[0]?.payload.kind;
     assert.deepEqual([await read(gone), await read(kept)], ['erased', 'open']);
-    const [row] = await db.query('select wrapped from audit_receipts where id = $1', [gone]);
-    assert.equal(row?.['wrapped'], null);
+    const [row] = await db.query('select seed from audit_receipts where id = $1', [gone]);
+    assert.equal(row?.['seed'], null);
     const erasures = (await all(ledger)).filter((receipt) => 'event' in receipt && receipt.event === 'payload.erase');
     assert.equal(erasures.length, 2);
     const report = await verifyLog(folder, { seen });

@@ -34,7 +34,7 @@ export class Drafter {
   intent({ facts, payload }: IntentDraft, references: References): Draft {
     const head = this.#head();
     const names = facts.accesses.map(({ resource }) => plain(resource));
-    const sealed = this.#sealed(head.id, { names, value: payload });
+    const sealed = this.#sealed({ names, value: payload });
     const receipt = {
       ...head,
       ...facts,
@@ -50,7 +50,7 @@ export class Drafter {
     const { accesses, ...rest } = facts;
     const names = accesses?.map(({ resource }) => plain(resource)) ?? null;
     const isSealed = names !== null || payload !== undefined;
-    const sealed = isSealed ? this.#sealed(head.id, { names, value: payload ?? null }) : undefined;
+    const sealed = isSealed ? this.#sealed({ names, value: payload ?? null }) : undefined;
     const receipt = {
       ...head,
       ...rest,
@@ -65,7 +65,7 @@ export class Drafter {
 
   outcome({ payload, ...facts }: OutcomeDraft, about: number): Draft {
     const head = this.#head();
-    const sealed = payload === undefined ? undefined : this.#sealed(head.id, { names: null, value: payload });
+    const sealed = payload === undefined ? undefined : this.#sealed({ names: null, value: payload });
     const receipt = { ...head, ...facts, kind: 'outcome', payload: sealed?.digest ?? null } as const;
     return { receipt, about, follows: null, payload: sealed };
   }
@@ -91,14 +91,14 @@ export class Drafter {
 
   control({ payload, ...facts }: ControlDraft): Draft {
     const head = this.#head();
-    const sealed = payload === undefined ? undefined : this.#sealed(head.id, { names: null, value: payload });
+    const sealed = payload === undefined ? undefined : this.#sealed({ names: null, value: payload });
     const receipt = { ...head, ...facts, kind: 'control', payload: sealed?.digest ?? null } as const;
     return { receipt, ...NO_REFERENCES, payload: sealed };
   }
 
   flood({ code, source, second, count }: Flood): Draft {
     const head = this.#head();
-    const sealed = this.#sealed(head.id, { names: [source], value: null });
+    const sealed = this.#sealed({ names: [source], value: null });
     const source_digest = nameDigest(sealed.salt, { type: 'Source', id: source });
     const receipt = { ...head, kind: 'flood', code, source_digest, second, count, payload: sealed.digest } as const;
     return { receipt, ...NO_REFERENCES, payload: sealed };
@@ -114,9 +114,9 @@ export class Drafter {
     return { version: RECEIPT_VERSION, id, time: clock.now(), build, config_digest: config_digest() } as const;
   }
 
-  #sealed(id: string, content: { names: JsonValue; value: JsonValue }) {
+  #sealed(content: { names: JsonValue; value: JsonValue }) {
     const salt = this.#parts.seal.salt();
-    return { salt, ...this.#parts.seal.seal(id, salt, content) };
+    return { salt, ...this.#parts.seal.seal(salt, content) };
   }
 
   #accesses(accesses: ExchangeDraft['accesses'], salt: string) {

@@ -1,4 +1,4 @@
-import { Frontier, type Hash, nodeHash } from './merkle.ts';
+import { completeRoot, Frontier, type Hash } from './merkle.ts';
 import { hashesOn, levelsOf, TILE_WIDTH } from './tiles.ts';
 
 export type FullTile = { level: number; index: number; hashes: readonly Hash[] };
@@ -116,16 +116,8 @@ function split(hashes: readonly Hash[], height: number): { height: number; hash:
   for (let bit = 7; bit >= 0; bit -= 1) {
     const width = 2 ** bit;
     if (hashes.length - at < width) continue;
-    subtrees.push({ height: height + bit, hash: complete(hashes.slice(at, at + width)) });
+    subtrees.push({ height: height + bit, hash: completeRoot(hashes.slice(at, at + width)) });
     at += width;
   }
   return subtrees;
-}
-
-function complete(hashes: readonly Hash[]): Hash {
-  let level = hashes;
-  while (level.length > 1) {
-    level = Array.from({ length: level.length / 2 }, (_, at) => nodeHash(level[at * 2]!, level[at * 2 + 1]!));
-  }
-  return level[0]!;
 }

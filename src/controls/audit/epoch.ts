@@ -59,7 +59,7 @@ export class EpochWriter {
         about: draft.about,
         follows: draft.follows,
         body: text,
-        wrapped: draft.payload?.wrapped ?? null,
+        seed: draft.payload?.seed ?? null,
         sealed: draft.payload?.sealed ?? null,
       };
     });

@@ -45,7 +45,7 @@ export function directoryFiles(folder: string): LogFiles {
         await syncFolder(parent).catch(absent(undefined));
     },
     remove: async (path) => {
-      made.clear();
+      for (const parent of made) if (parent === at(path) || parent.startsWith(`${at(path)}/`)) made.delete(parent);
       await rm(at(path), { recursive: true, force: true });
     },
     move: async (from, to) => {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { Random } from '../../core/clock.ts';
 import { ED25519, formatVerifierKey } from './note.ts';
 
-/** What the log is signed with and what payload keys are wrapped with. In a fleet every replica has the same. */
+/** What the log is signed with and what payload keys come from. In a fleet every replica has the same. */
 export type LedgerKeys = {
   /** Ed25519; signs checkpoints. Whoever holds it can sign another history: hence witnesses and kept checkpoints. */
   signing: KeyObject;
-  /** AES-256; wraps each record's own key. */
+  /** Each record's own key comes from it and the record's seed. */
   payload: KeyObject;
   /** Whether this start made them. */
   created: boolean;

@@ -32,9 +32,18 @@ export function splitOf(n: number): number {
 /** Root over subtrees of one height, of which the last may be smaller. */
 export function rootOver(hashes: readonly Hash[]): Hash {
   if (hashes.length === 0) return EMPTY_ROOT;
-  if (hashes.length === 1) return hashes[0]!;
+  if (Number.isInteger(Math.log2(hashes.length))) return completeRoot(hashes);
   const k = splitOf(hashes.length);
   return nodeHash(rootOver(hashes.slice(0, k)), rootOver(hashes.slice(k)));
+}
+
+/** Over a power of two of them. */
+export function completeRoot(hashes: readonly Hash[]): Hash {
+  const level = [...hashes];
+  for (let width = level.length / 2; width >= 1; width /= 2) {
+    for (let at = 0; at < width; at += 1) level[at] = nodeHash(level[at * 2]!, level[at * 2 + 1]!);
+  }
+  return level[0]!;
 }
 
 type Subtree = { height: number; hash: Hash };

@@ -5,7 +5,7 @@ import type { LogFiles } from './files.ts';
 import { type LedgerKeys, ledgerVerifierKey } from './keys.ts';
 import type { Hash } from './merkle.ts';
 import { CHECKPOINT, HIGH_WATER, SETTLED, VERIFIER_KEY } from './published-names.ts';
-import { bundlePath, encodeBundle, encodeHashes, hashesOn, hashTilePath, partialsPath, TILE_WIDTH } from './tiles.ts';
+import { encodeBundle, encodeHashes, hashesOn, levelsOf, partialsPath, TILE_WIDTH, tilePath } from './tiles.ts';
 import type { Cosigner } from './witness.ts';
 
 export type PublisherParts = {
@@ -36,6 +36,8 @@ export class Publisher {
   /** Full ones written since the last checkpoint that is settled, and the incomplete ones of the newest. */
   readonly #unsettled: string[] = [];
   #partials: string[] = [];
+  /** Folders of incomplete tiles, which are removed when the tile is full. */
+  readonly #folders: Set<string>;
   #settled: Published | undefined;
   #newest: Published | undefined;
   #hasKey = false;
@@ -46,6 +48,7 @@ export class Publisher {
     this.#parts = parts;
     this.#newest = newest;
     this.#isTorn = newest?.text !== settled;
+    this.#folders = new Set(newest === undefined ? [] : partialFolders(newest.size));
     this.#settled = this.#isTorn ? undefined : newest;
   }
 
@@ -74,19 +77,21 @@ export class Publisher {
 
   async #writeFull(): Promise<void> {
     for (const { index, entries } of [...this.#bundles]) {
-      await this.#full(bundlePath(index, TILE_WIDTH), partialsPath('entries', index), encodeBundle(entries));
+      await this.#full('entries', index, encodeBundle(entries));
       this.#bundles.shift();
     }
     for (const { level, index, hashes } of [...this.#tiles]) {
-      await this.#full(hashTilePath(level, index, TILE_WIDTH), partialsPath(`${level}`, index), encodeHashes(hashes));
+      await this.#full(String(level), index, encodeHashes(hashes));
       this.#tiles.shift();
     }
   }
 
-  async #full(path: string, partials: string, bytes: Uint8Array): Promise<void> {
+  async #full(kind: string, index: number, bytes: Uint8Array): Promise<void> {
+    const path = tilePath(kind, index, TILE_WIDTH);
     await this.#parts.files.write(path, bytes, { durable: false });
     this.#unsettled.push(path);
-    await this.#parts.files.remove(partials);
+    const partials = partialsPath(kind, index);
+    if (this.#folders.delete(partials)) await this.#parts.files.remove(partials);
   }
 
   /** Flushes what was written, and marks the newest checkpoint as settled. */
@@ -106,17 +111,19 @@ export class Publisher {
 
   async #writePartial({ size, levels, entries }: Publication): Promise<void> {
     const { files } = this.#parts;
-    this.#partials = [];
-    const put = async (path: string, bytes: Uint8Array) => {
+    const put = async (kind: string, index: number, width: number, bytes: Uint8Array) => {
+      const path = tilePath(kind, index, width);
       await files.write(path, bytes, { durable: false });
       this.#partials.push(path);
+      this.#folders.add(partialsPath(kind, index));
     };
+    this.#partials = [];
     const full = Math.floor(size / TILE_WIDTH);
-    if (entries.length > 0) await put(bundlePath(full, entries.length), encodeBundle(entries));
+    if (entries.length > 0) await put('entries', full, entries.length, encodeBundle(entries));
     for (const [level, hashes] of levels.entries()) {
       if (hashes.length === 0) continue;
       const index = Math.floor(hashesOn(level, size) / TILE_WIDTH);
-      await put(hashTilePath(level, index, hashes.length), encodeHashes(hashes));
+      await put(String(level), index, hashes.length, encodeHashes(hashes));
     }
   }
 
@@ -161,4 +168,12 @@ export function publishedBefore(text: string, at: number): Published | undefined
   const { origin, size, root, note } = checkpoint;
   const witnesses = note.signatures.map(({ name }) => name).filter((name) => name !== origin);
   return { text, size, root, at, witnesses };
+}
+
+/** Where a log of that size has incomplete tiles. */
+function partialFolders(size: number): string[] {
+  const tiles = Array.from({ length: levelsOf(size) }, (_, level) =>
+    partialsPath(String(level), Math.floor(hashesOn(level, size) / TILE_WIDTH)),
+  );
+  return [partialsPath('entries', Math.floor(size / TILE_WIDTH)), ...tiles];
 }

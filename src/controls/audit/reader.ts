@@ -72,9 +72,9 @@ export class LogReader {
   #payload(row: ReceiptRow, receipt: Receipt, isOpen: boolean): Payload {
     const digest = receipt.kind === 'gap' ? null : receipt.payload;
     if (digest === null) return { kind: 'none' };
-    if (row.wrapped === null || row.sealed === null) return { kind: 'erased' };
+    if (row.seed === null || row.sealed === null) return { kind: 'erased' };
     if (!isOpen) return { kind: 'shut' };
-    return { kind: 'open', ...this.#parts.seal.open(row.id, digest, { wrapped: row.wrapped, sealed: row.sealed }) };
+    return { kind: 'open', ...this.#parts.seal.open(digest, { seed: row.seed, sealed: row.sealed }) };
   }
 
   async #indexOf(seat: number): Promise<number | null> {
@@ -89,5 +89,5 @@ function subjectOf(rows: readonly IndexedRow[]): string {
 }
 
 function isSealed(row: ReceiptRow): boolean {
-  return row.wrapped !== null && row.sealed !== null;
+  return row.seed !== null && row.sealed !== null;
 }

@@ -45,13 +45,13 @@ function partialObject(members: Members, always: ReadonlySet<string>): string {
 }
 
 const capture = {
-  epoch: `(?<epoch>${count})`,
-  id: `"(?<id>${inside})"`,
-  n: `(?<n>${count})`,
-  prev: `(?:null|"(?<prev>[0-9a-f]{64})")`,
-  replica: `"(?<replica>${inside})"`,
+  epoch: `(${count})`,
+  id: `"(${inside})"`,
+  n: `(${count})`,
+  prev: `(?:null|"([0-9a-f]{64})")`,
+  replica: `"(${inside})"`,
 };
-const kind = (name: string): string => `"(?<kind>${name})"`;
+const kind = (name: string): string => `"(${name})"`;
 
 const access = object({ action: text, resource_digest: digest, resource_type: text });
 const check = object({ stage: text, us: count, verdict: text });
@@ -103,7 +103,7 @@ const outcome = object({
   epoch: capture.epoch,
   frames: count,
   id: capture.id,
-  intent: `"(?<intent>${inside})"`,
+  intent: `"(${inside})"`,
   kind: kind('outcome'),
   labels: object({ after: label }),
   listed: nullable(object({ count, digest: text })),
@@ -137,22 +137,25 @@ const control = object({
   ...head,
 });
 
+/** The captures of all but an outcome, and an outcome's, in canonical order. */
 const SHAPES = [
   object(exchange('intent', {})),
   outcome,
   partialObject(exchange('refusal|hold', { code: text }), new Set(ALWAYS)),
   control,
-].map((pattern) => new RegExp(`^${pattern}$`));
+].map((pattern) => ({ pattern: new RegExp(`^${pattern}$`), hasIntent: pattern === outcome }));
 
 /** Undefined where the text has none of the common shapes: parse it then. */
 export function placementOf(entry: string): Placement | undefined {
-  for (const shape of SHAPES) {
-    const found = shape.exec(entry)?.groups;
-    if (found === undefined) continue;
-    const { id = '', kind = '', epoch, n, prev = null, replica = '', intent } = found;
+  for (const { pattern, hasIntent } of SHAPES) {
+    const found = pattern.exec(entry);
+    if (found === null) continue;
+    const intent = hasIntent ? found[3] : undefined;
+    const [kind = '', n, prev = null, replica = ''] = hasIntent ? found.slice(4) : found.slice(3);
+    const id = found[2] ?? '';
     // Names with escapes have more than one form in text; parsing gives the one.
-    if (`${id}${replica}${intent}`.includes('\\')) return undefined;
-    return { id, kind, epoch: Number(epoch), replica, n: Number(n), prev, intent };
+    if (id.includes('\\') || replica.includes('\\') || intent?.includes('\\')) return undefined;
+    return { id, kind, epoch: Number(found[1]), replica, n: Number(n), prev, intent };
   }
   return undefined;
 }

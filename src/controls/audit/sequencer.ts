@@ -20,7 +20,7 @@ import {
 export class LogForked extends Error {}
 
 /** Entries of one step; a step is one transaction, and a pause for everybody else follows it. */
-const STEP_MAX = 512;
+const STEP_MAX = 2_048;
 /** Others leave the work to whoever did it last, for so long. The compare-and-swap is what makes it right. */
 const HOLD_MS = 3_000;
 

@@ -14,7 +14,7 @@ export const migrations: readonly Migration[] = [
         beat_at bigint not null, closed_at bigint);
       create table audit_receipts (
         seat bigint primary key, id text not null, kind text not null, about bigint, follows bigint,
-        body text not null, wrapped bytea, sealed bytea);
+        body text not null, seed bytea, sealed bytea);
       create unique index audit_receipts_id on audit_receipts (id);
       create index audit_receipts_about on audit_receipts (about) where about is not null;
       create index audit_receipts_follows on audit_receipts (follows) where follows is not null;
@@ -49,11 +49,11 @@ export type ReceiptRow = {
   /** Seat of the pass that this one takes up. */
   follows: number | null;
   body: string;
-  wrapped: Uint8Array | null;
+  seed: Uint8Array | null;
   sealed: Uint8Array | null;
 };
 
-const RECEIPT_COLUMNS = ['seat', 'id', 'kind', 'about', 'follows', 'body', 'wrapped', 'sealed'] as const;
+const RECEIPT_COLUMNS = ['seat', 'id', 'kind', 'about', 'follows', 'body', 'seed', 'sealed'] as const;
 const RECEIPT_LIST = RECEIPT_COLUMNS.join(', ');
 
 /** One text for each power of two, so that a group of any size is a handful of statements that are prepared once. */
@@ -79,7 +79,7 @@ export async function insertReceipts(tx: Transaction, rows: readonly ReceiptRow[
     while (count > rows.length - at) count /= 2;
     const values: SqlValue[] = [];
     for (const row of rows.slice(at, at + count)) {
-      values.push(row.seat, row.id, row.kind, row.about, row.follows, row.body, row.wrapped, row.sealed);
+      values.push(row.seat, row.id, row.kind, row.about, row.follows, row.body, row.seed, row.sealed);
     }
     await tx.query(insertText(count), values);
     at += count;
@@ -190,7 +190,7 @@ export async function receiptsAbout(sql: Sql, seat: number): Promise<ReceiptRow[
 
 /** Destroys the payload's key; false where there was none. */
 export async function destroyKey(tx: Transaction, id: string): Promise<boolean> {
-  const text = 'update audit_receipts set wrapped = null where id = $1 and wrapped is not null returning seat';
+  const text = 'update audit_receipts set seed = null where id = $1 and seed is not null returning seat';
   return (await tx.query(text, [id])).length === 1;
 }
 

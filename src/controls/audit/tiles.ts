@@ -28,7 +28,8 @@ function tileNumber(index: number): string {
   return groups.join('/');
 }
 
-function tilePath(kind: string, index: number, width: number): string {
+/** `kind`: a level, or `entries`. */
+export function tilePath(kind: string, index: number, width: number): string {
   const path = `tile/${kind}/${tileNumber(index)}`;
   return width === TILE_WIDTH ? path : `${path}.p/${width}`;
 }
