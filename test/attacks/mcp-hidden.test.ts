@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startHttpFixture } from '../fixtures/mcp/http.ts';
 import { type Json, type Message, ModernAgent, SessionAgent } from '../support/mcp-agent.ts';
+import { modern } from '../support/mcp-message.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 const POLICIES = `
@@ -63,6 +65,19 @@ describe('what is hidden cannot be told from what does not exist', () => {
     const ref = { type: 'ref/prompt', name: 'test_simple_prompt' };
     const completed = await agent.ask('completion/complete', { ref, argument: { name: 'a', value: 'p' } });
     assert.ok(completed.error, JSON.stringify(completed));
+  });
+
+  test('a change of what is hidden is told to nobody', async () => {
+    const agent = new ModernAgent(world, world.triage, '/mcp/fixture');
+    const stream = await agent.send('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    assert.equal((await stream.next())?.method, 'notifications/subscriptions/acknowledged');
+    const { message, headers } = modern('tools/call', { name: 'test_trigger_tool_change', arguments: {} });
+    const changed = await fetch(fixture.url, { method: 'POST', headers, body: JSON.stringify(message) });
+    assert.equal(changed.status, 200);
+    const next = stream.next();
+    assert.equal(await Promise.race([next, sleep(2_000).then(() => 'nothing')]), 'nothing');
+    stream.leave();
+    await next;
   });
 
   test('what may be used is still told what is wrong with its use', async () => {

@@ -7,13 +7,13 @@ import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Attempt, ForwardIo, PassResult } from '../../../enforcement/index.ts';
 import { type Asking, type Carried, objectOf, type Parts, type Plan } from './asking.ts';
 import { readBody } from './body.ts';
-import type { Changes } from './changes.ts';
 import { type Asked, tell } from './errors.ts';
 import { knownCapabilities } from './forwarding.ts';
 import { checkStandardFields, type Fields, mismatch } from './headers.ts';
+import type { View } from './lists.ts';
 import { type Message, readMessage } from './message.ts';
-import { type Naming, notFound, plainNames, prefixedNames } from './names.ts';
-import type { Operations } from './operations.ts';
+import { notFound, plainNames, prefixedNames } from './names.ts';
+import { MODERN_OPERATIONS, SESSION_OPERATIONS } from './operations.ts';
 import { endSession, notification, openStream, response } from './posted.ts';
 import type { Reply } from './reply.ts';
 import type { Session } from './sessions.ts';
@@ -21,8 +21,6 @@ import { badParams, META, MODERN, RPC, type RpcId, refuseAs, SESSION_VERSIONS } 
 
 /** Where a request arrived: `/mcp`, or `/mcp/<server>`. */
 export type Door = { path: string; server: string | undefined };
-
-export type AttemptParts = Parts & { operations: Operations; changes: Changes };
 
 const CLOSE_BYTES = 65_536;
 
@@ -35,7 +33,7 @@ export class McpAttempt implements Attempt {
   readonly presented: Presented;
   continues: string | undefined;
   trace: string | undefined;
-  readonly #parts: AttemptParts;
+  readonly #parts: Parts;
   readonly #request: IncomingMessage;
   readonly #fields: Fields;
   readonly #door: Door;
@@ -45,7 +43,7 @@ export class McpAttempt implements Attempt {
   #plan: Plan | undefined;
   #modern = false;
 
-  constructor(parts: AttemptParts, request: IncomingMessage, fields: Fields, door: Door, reply: Reply) {
+  constructor(parts: Parts, request: IncomingMessage, fields: Fields, door: Door, reply: Reply) {
     this.#parts = parts;
     this.#request = request;
     this.#fields = fields;
@@ -169,19 +167,15 @@ export class McpAttempt implements Attempt {
       ? checkModern(this.#fields, method, params)
       : this.#enterSession(caller, run, method, id);
     if (problem !== undefined) return problem;
-    const { modern, session } = this.#parts.operations;
-    const known = this.#modern ? modern : session;
+    const known = this.#modern ? MODERN_OPERATIONS : SESSION_OPERATIONS;
     const operation = Object.hasOwn(known, method) ? known[method] : undefined;
     if (operation === undefined) return noSuchMethod(method);
-    const { server } = this.#door;
     return operation({
-      parts: this.#parts,
+      ...this.#view(),
       caller,
       run,
       fields: this.#fields,
       reply: this.#reply,
-      server,
-      naming: this.#naming(),
       modern: this.#modern,
       session: this.#session,
       id,
@@ -193,9 +187,10 @@ export class McpAttempt implements Attempt {
     });
   }
 
-  #naming(): Naming {
+  #view(): View {
     const { server } = this.#door;
-    return server === undefined ? prefixedNames(this.#parts.upstreams.list()) : plainNames(server);
+    const naming = server === undefined ? prefixedNames(this.#parts.upstreams.list()) : plainNames(server);
+    return { parts: this.#parts, server, naming };
   }
 
   #client(meta: JsonObject): Asking['client'] {
@@ -245,7 +240,7 @@ export class McpAttempt implements Attempt {
     const { sessions } = this.#parts;
     const plan =
       method === 'GET'
-        ? openStream(from, this.#reply, this.#parts, this.#fields.last_event)
+        ? openStream(from, this.#reply, this.#view(), this.#fields.last_event)
         : endSession(from, (ended) => sessions.end(ended));
     if (isRefusal(plan)) return plan;
     return this.#intent(plan, method, { digest: hash('sha256', '', 'buffer'), bytes: 0 });

@@ -172,7 +172,7 @@ export async function forwarded(asking: Asking, request: Forwarded): Promise<Pla
     accesses: request.accesses,
     sent: prepared.bytes,
     upstream: server,
-    payload: { method: asking.method, server, ...params, ...brought.params },
+    payload: { method: asking.method, server, ...params, ...brought.params, ...unseen(request.outgoing) },
     defect: request.defect,
     continues: brought.continues,
     carryOut: async (io) => {
@@ -180,6 +180,11 @@ export async function forwarded(asking: Asking, request: Forwarded): Promise<Pla
       return isRefusal(carried) || request.finish === undefined ? carried : request.finish(carried);
     },
   };
+}
+
+/** Headers go upstream beside the bytes, so that they are on record beside them. */
+function unseen({ headers = {} }: Outgoing): { headers?: JsonObject } {
+  return Object.keys(headers).length === 0 ? {} : { headers };
 }
 
 const NOTHING_BROUGHT = { params: {}, continues: undefined };

@@ -14,6 +14,8 @@ type Index = { tools: ReadonlyMap<string, ToolDefinition>; prompts: ReadonlyMap<
 export type Catalogs = {
   /** Synchronous once it was read. */
   of(server: string): ServerCatalog | Refusal | Promise<ServerCatalog | Refusal>;
+  /** As far as it was read, without asking anyone. */
+  known(server: string): ServerCatalog | undefined;
   tool(catalog: ServerCatalog, name: string): ToolDefinition | undefined;
   prompt(catalog: ServerCatalog, name: string): PromptDefinition | undefined;
   /**
@@ -67,6 +69,7 @@ export function openCatalogs(upstreams: Upstreams, clock: Clock): Catalogs {
 
   return {
     of: (server) => known(server) ?? read(server),
+    known: (server) => latest.get(server),
     tool: (catalog, name) => indexOf(catalog).tools.get(name),
     prompt: (catalog, name) => indexOf(catalog).prompts.get(name),
     era(server, preferred) {

@@ -4,8 +4,9 @@ import { isRefusal, type Refusal } from '../../../core/refusal.ts';
 import type { ForwardIo } from '../../../enforcement/index.ts';
 import { type Asking, answered, type Carried, type Plan, result } from './asking.ts';
 import { locate } from './calls.ts';
-import { type Changes, LIST_NOTICES, type ListName } from './changes.ts';
 import { openFor, type Prepared, prepare } from './forwarding.ts';
+import { LIST_NAMES, LIST_NOTICES, type ListName, watchLists } from './lists.ts';
+import { type Say, sayOn } from './notices.ts';
 import { firstAborted } from './signals.ts';
 import { badParams, META, MODERN } from './wire.ts';
 
@@ -18,13 +19,13 @@ type Filter = { lists: readonly ListName[]; resources: { server: string; uris: s
  * `subscriptions/listen`: one long exchange, whose frames are what it asked to hear. Lists are watched by the gateway;
  * resources by one request to the one server that they are of. What cannot be had is left out of the acknowledgement.
  */
-export async function listen(asking: Asking, changes: Changes): Promise<Plan | Refusal> {
+export async function listen(asking: Asking): Promise<Plan | Refusal> {
   const filter = readFilter(asking);
   if (isRefusal(filter)) return filter;
   const { resources } = filter;
   const watched = resources ? await watching(asking, resources) : undefined;
   if (isRefusal(watched)) return watched;
-  const plan = answered(asking, (io) => stream(asking, filter, watched, changes, io));
+  const plan = answered(asking, (io) => stream(asking, filter, watched, io));
   if (watched === undefined) return plan;
   const accesses: Access[] = (resources?.uris ?? []).map((uri) => ({
     action: 'resource.subscribe',
@@ -38,7 +39,7 @@ export async function listen(asking: Asking, changes: Changes): Promise<Plan | R
 function readFilter(asking: Asking): Filter | Refusal {
   const wanted = asking.params['notifications'];
   if (!isJsonObject(wanted)) return badParams('notifications is no object');
-  const lists = (['tools', 'prompts', 'resources'] as const).filter((name) => wanted[`${name}ListChanged`] === true);
+  const lists = LIST_NAMES.filter((name) => wanted[`${name}ListChanged`] === true);
   const given = wanted['resourceSubscriptions'] ?? [];
   if (!Array.isArray(given) || given.length > RESOURCES_MAX) return badParams(`more than ${RESOURCES_MAX} resources`);
   let resources: Filter['resources'];
@@ -62,21 +63,14 @@ async function stream(
   asking: Asking,
   { lists }: Filter,
   watched: Prepared | undefined,
-  changes: Changes,
   io: ForwardIo,
 ): Promise<Carried | Refusal> {
-  const { server, id, reply } = asking;
-  const say = (method: string, params: JsonObject) => {
-    const value = { jsonrpc: '2.0', method, params: { ...params, _meta: { [META.subscription]: id } } };
-    return io.emit({ name: method, value, bytes: JSON.stringify(params).length });
-  };
+  const { id, reply } = asking;
+  const say = sayOn(io, { [META.subscription]: id });
   await reply.open();
+  const stop = watchLists(asking, lists, io, (name) => void say(LIST_NOTICES[name], {}));
   const uris = watched?.params['notifications'] as JsonObject | undefined;
   await say('notifications/subscriptions/acknowledged', { notifications: acknowledged(asking, lists, watched, uris) });
-  const stop = changes.onChange((changed, which) => {
-    if (server !== undefined && server !== changed) return;
-    for (const name of which) if (lists.includes(name)) void say(LIST_NOTICES[name], {});
-  });
   const upstream = watched ? watch(asking, watched, io, say) : undefined;
   const over = firstAborted([io.signal, asking.parts.closing]);
   await (upstream === undefined ? over : Promise.race([over, upstream]));
@@ -99,12 +93,7 @@ function acknowledged(
 }
 
 /** Passes on what the server says of the resources that were decided. Ends when the server's stream does. */
-async function watch(
-  asking: Asking,
-  watched: Prepared,
-  io: ForwardIo,
-  say: (method: string, params: JsonObject) => Promise<void>,
-): Promise<void> {
+async function watch(asking: Asking, watched: Prepared, io: ForwardIo, say: Say): Promise<void> {
   const session = await openFor(asking, watched.server, MODERN);
   if (isRefusal(session) || session.era !== MODERN) return;
   const decided = (watched.params['notifications'] as JsonObject)['resourceSubscriptions'] as string[];

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Access } from '../../../core/decision.ts';
 import type { JsonObject } from '../../../core/json.ts';
 import type { ServerCatalog } from '../../../core/manifest.ts';
@@ -14,7 +15,10 @@ type Candidate = Pick<Access, 'action' | 'resource'>;
 /** `asked`: what an agent would do with it; policy shows what is not certainly denied. */
 type Item = { asked: Candidate; shown(): JsonObject };
 
-type List = { field: string; items(asking: Asking, catalog: ServerCatalog): Item[] };
+type List = { field: string; items(view: View, catalog: ServerCatalog): Item[] };
+
+/** From where a list is looked at. */
+export type View = Pick<Asking, 'parts' | 'server' | 'naming'>;
 
 const TOOLS: List = {
   field: 'tools',
@@ -68,20 +72,65 @@ function listing(list: List): Operation {
 }
 
 async function gather(asking: Asking, list: List, io: ForwardIo): Promise<Carried | Refusal> {
-  const { catalogs, upstreams } = asking.parts;
   const shown: JsonObject[] = [];
-  for (const server of asking.server === undefined ? upstreams.list() : [asking.server]) {
-    const catalog = await catalogs.of(server);
+  for (const server of serversOf(asking)) {
+    const catalog = await asking.parts.catalogs.of(server);
     // One server that is down does not hide the others; asked for alone, it is said to be.
     if (isRefusal(catalog) && asking.server !== undefined) return catalog;
-    if (isRefusal(catalog)) continue;
-    const items = list.items(asking, catalog);
-    const visible = io.visible(items.map(({ asked }) => asked));
-    items.forEach((item, at) => {
-      if (visible[at] === true) shown.push(item.shown());
-    });
+    if (!isRefusal(catalog)) shown.push(...shownOf(asking, list, catalog, io));
   }
   return result(asking.modern ? cacheable({ [list.field]: shown }) : { [list.field]: shown });
+}
+
+function serversOf({ server, parts }: View): readonly string[] {
+  return server === undefined ? parts.upstreams.list() : [server];
+}
+
+function shownOf(view: View, list: List, catalog: ServerCatalog, io: ForwardIo): JsonObject[] {
+  const items = list.items(view, catalog);
+  const visible = io.visible(items.map(({ asked }) => asked));
+  return items.flatMap((item, at) => (visible[at] === true ? [item.shown()] : []));
+}
+
+/** The lists of which an agent may want to hear that they changed. */
+export const LIST_NOTICES = {
+  tools: 'notifications/tools/list_changed',
+  prompts: 'notifications/prompts/list_changed',
+  resources: 'notifications/resources/list_changed',
+} as const;
+export type ListName = keyof typeof LIST_NOTICES;
+export const LIST_NAMES: readonly ListName[] = ['tools', 'prompts', 'resources'];
+
+const WATCHED: Readonly<Record<ListName, readonly List[]>> = {
+  tools: [TOOLS],
+  prompts: [PROMPTS],
+  resources: [RESOURCES, TEMPLATES],
+};
+
+/**
+ * Tells when a list changed as this caller sees it. A change of what is hidden from it is none: hearing of one would tell
+ * that there is something.
+ */
+export function watchLists(
+  view: View,
+  names: readonly ListName[],
+  io: ForwardIo,
+  changed: (name: ListName) => void,
+): () => void {
+  const digestOf = (name: ListName): string => {
+    const catalogs = serversOf(view).flatMap((server) => view.parts.catalogs.known(server) ?? []);
+    const shown = WATCHED[name].map((list) => catalogs.map((catalog) => shownOf(view, list, catalog, io)));
+    return hash('sha256', JSON.stringify(shown), 'base64');
+  };
+  const before = new Map(names.map((name) => [name, digestOf(name)]));
+  return view.parts.upstreams.onCatalogChange(({ server }) => {
+    if (view.server !== undefined && view.server !== server) return;
+    for (const [name, digest] of before) {
+      const now = digestOf(name);
+      before.set(name, now);
+      if (now !== digest) changed(name);
+    }
+  });
 }
 
 /** What is filtered for one caller must not be kept for another. */

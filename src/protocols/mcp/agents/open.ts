@@ -5,12 +5,10 @@ import type { Refusal } from '../../../core/refusal.ts';
 import type { Secret } from '../../../core/secret.ts';
 import type { Gateway } from '../../../enforcement/index.ts';
 import type { Upstreams } from '../upstream.ts';
-import type { McpSettings } from './asking.ts';
-import { type AttemptParts, type Door, McpAttempt } from './attempt.ts';
+import type { McpSettings, Parts } from './asking.ts';
+import { type Door, McpAttempt } from './attempt.ts';
 import { openCatalogs } from './catalogs.ts';
-import { openChanges } from './changes.ts';
 import { readFields } from './headers.ts';
-import { operations } from './operations.ts';
 import { Reply, readAccept } from './reply.ts';
 import { openSchemas } from './schemas.ts';
 import { openSeal } from './seal.ts';
@@ -48,15 +46,13 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
   const { gateway, upstreams, clock, random, settings } = options;
   const store = options.sessions && openSessionStore(options.sessions.db, options.sessions.replica);
   await store?.forget();
-  const changes = openChanges(upstreams);
   const catalogs = openCatalogs(upstreams, clock);
   const sessions = openSessions({ clock, random, store, perAgentMax: () => settings().limits.sessions_per_agent_max });
   const closing = new AbortController();
-  const parts: AttemptParts = {
+  const parts: Parts = {
     closing: closing.signal,
     upstreams,
     catalogs,
-    changes,
     sessions,
     clock,
     random,
@@ -64,7 +60,6 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
     challenges: options.challenges,
     schemas: openSchemas(),
     seal: openSeal({ key: options.stateKey, clock, random }),
-    operations: operations(changes),
     self: { name: 'sallyport', version: options.version },
   };
 
@@ -86,7 +81,6 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
     close() {
       closing.abort();
       sessions.close();
-      changes.close();
       catalogs.close();
     },
   };

@@ -1,10 +1,11 @@
 import { type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Asking, Plan } from './asking.ts';
 import { answered, result } from './asking.ts';
-import { type Changes, LIST_NOTICES } from './changes.ts';
 import { readEventId } from './event-log.ts';
+import { LIST_NAMES, LIST_NOTICES, type View, watchLists } from './lists.ts';
 import type { Message } from './message.ts';
 import { isRpcId } from './message.ts';
+import { sayOn } from './notices.ts';
 import type { Reply } from './reply.ts';
 import type { Session } from './sessions.ts';
 import { firstAborted } from './signals.ts';
@@ -39,7 +40,7 @@ export function response(from: Beside, message: Message & { kind: 'response' }):
 export function openStream(
   from: Beside & { session: Session },
   reply: Reply,
-  { changes, closing }: { changes: Changes; closing: AbortSignal },
+  view: View,
   last_event: string | undefined,
 ): Plan | Refusal {
   if (!reply.accepts.stream) return refuse('request_malformed', 'Accept does not name text/event-stream');
@@ -47,16 +48,10 @@ export function openStream(
   const { session } = from;
   return answered(from, async (io) => {
     await reply.open();
-    const say = (method: string, params: Parameters<Session['notify']>[0]['params']) => {
-      const value = { jsonrpc: '2.0', method, params };
-      void io.emit({ name: method, value, bytes: JSON.stringify(params).length });
-    };
-    const stopListening = session.listen(({ method, params }) => say(method, params));
-    const stopChanges = changes.onChange((server, lists) => {
-      if (from.server !== undefined && from.server !== server) return;
-      for (const name of lists) say(LIST_NOTICES[name], {});
-    });
-    await firstAborted([io.signal, session.closed, closing]);
+    const say = sayOn(io, undefined);
+    const stopListening = session.listen(({ method, params }) => void say(method, params));
+    const stopChanges = watchLists(view, LIST_NAMES, io, (name) => void say(LIST_NOTICES[name], {}));
+    await firstAborted([io.signal, session.closed, view.parts.closing]);
     stopListening();
     stopChanges();
     return result({});

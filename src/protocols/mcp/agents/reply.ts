@@ -22,6 +22,8 @@ type HeaderFields = Record<string, string | string[]>;
 const KEEP_ALIVE_MS = 15_000;
 /** How long an exchange goes on for an agent of 2025 that lost its stream and may come back for it. */
 const AWAY_MS_MAX = 60_000;
+/** An agent that takes nothing of what waits for it in this time has gone. */
+const UNREAD_MS_MAX = 60_000;
 /** What the agent is told to wait before it comes back. */
 const RETRY_MS = 1_000;
 
@@ -125,6 +127,7 @@ export class Reply {
     else {
       const fields = { ...this.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
       this.#response.writeHead(status, fields).end(text);
+      if (this.#response.writableLength > 0) this.#hurry();
     }
   }
 
@@ -149,7 +152,19 @@ export class Reply {
       };
       response.on('drain', done);
       response.on('close', done);
+      this.#hurry();
     });
+  }
+
+  /** What an agent does not read is kept in memory, so it must read or lose it. */
+  #hurry(): void {
+    const response = this.#response;
+    const written = response.socket?.bytesWritten;
+    const cancel = this.#clock.after(UNREAD_MS_MAX, () => {
+      if (response.writableLength > 0 && response.socket?.bytesWritten === written) response.destroy();
+      else if (response.writableLength > 0) this.#hurry();
+    });
+    response.once('close', cancel);
   }
 
   #keepAlive(): void {
