@@ -66,6 +66,11 @@ const status = createRoute({
   path: '/status',
   component: lazyRouteComponent(() => import('./pages/status.tsx'), 'StatusPage'),
 });
+const people = createRoute({
+  getParentRoute: () => shell,
+  path: '/people',
+  component: lazyRouteComponent(() => import('./pages/people.tsx'), 'PeoplePage'),
+});
 const parts = createRoute({
   getParentRoute: () => root,
   path: '/parts',
@@ -78,7 +83,7 @@ export const router = createRouter({
     setup,
     authenticator,
     parts,
-    shell.addChildren([index, live, exchange, agents, status]),
+    shell.addChildren([index, live, exchange, agents, people, status]),
   ]),
   parseSearch: parseSearchWith((value) => value),
   stringifySearch: stringifySearchWith(String),

@@ -25,6 +25,8 @@ export function exactTime(time: number): string {
 
 export function relativeTime(time: number, now: number): string {
   const away = time - now;
+  // Two clocks: what is a moment away is now.
+  if (Math.abs(away) < 2_000) return 'now';
   const [unit, ms] = STEPS.find(([, length]) => Math.abs(away) >= length) ?? ['second', 1_000];
   return RELATIVE.format(Math.round(away / ms), unit);
 }

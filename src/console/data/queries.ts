@@ -61,6 +61,11 @@ export const stopsQuery = queryOptions({
   refetchInterval: LIST_EVERY_MS,
 });
 
+export const peopleQuery = queryOptions({
+  queryKey: ['people'],
+  queryFn: ({ signal }) => ask('people.list', {}, signal),
+});
+
 export const policyQuery = queryOptions({
   queryKey: ['policy'],
   queryFn: ({ signal }) => ask('policy', {}, signal),

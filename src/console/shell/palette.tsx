@@ -88,7 +88,7 @@ function useEntries(wanted: string, onStop: Props['onStop']): Entry[] {
   const agents = useQuery(agentsQuery);
   const status = useQuery(statusQuery);
   const all = useMemo<Entry[]>(() => {
-    const page = (to: '/live' | '/agents' | '/status', name: string) => ({
+    const page = (to: '/live' | '/agents' | '/people' | '/status', name: string) => ({
       id: to,
       kind: 'page',
       name,
@@ -104,6 +104,7 @@ function useEntries(wanted: string, onStop: Props['onStop']): Entry[] {
       page('/live', 'Live'),
       page('/agents', 'Agents'),
       page('/status', 'Status'),
+      page('/people', 'People'),
       live('denied', 'Live: only what was denied', { decision: 'deny' }),
       live('failed', 'Live: only what failed', { state: 'failed' }),
       { id: 'stop', kind: 'stop', name: 'Stop everything…', act: () => onStop({ kind: 'all' }) },

@@ -54,6 +54,16 @@ export function PersonMenu() {
         >
           {me.authenticator ? 'Authenticator' : 'Enrol an authenticator…'}
         </MenuItem>
+        {me.roles.some((role) => role === 'administrator' || role === 'auditor') && (
+          <MenuItem
+            onClick={() => {
+              close();
+              void navigate({ to: '/people' });
+            }}
+          >
+            People
+          </MenuItem>
+        )}
         <MenuItem onClick={signOut}>Sign out</MenuItem>
       </div>
     </>
