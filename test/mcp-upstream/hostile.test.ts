@@ -313,3 +313,16 @@ test('what is refused for its size is not kept', async () => {
 async function accept() {
   return { kind: 'result', result: { answered: true } } as const;
 }
+
+test('http: a stream is read at the pace at which the agent takes it, and nothing of it is lost', async () => {
+  const limits = { waiting_bytes_max: 200_000, frames_per_second_max: 100_000, answer_ms_max: 30_000 };
+  const upstreams = gatewayOf(await hostile('http', 'burst', '2026-07-28', limits));
+  const session = await sessionOf(upstreams, 's');
+  let taken = 0;
+  const onNotification = async () => {
+    taken += 1;
+    if (taken % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  assert.equal(textOf(await call(upstreams, session, 'go', {}, { progress: true, onNotification })), 'done');
+  assert.deepEqual([taken, upstreams.status()[0]?.dropped], [5_000, 0]);
+});

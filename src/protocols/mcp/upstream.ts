@@ -154,7 +154,10 @@ export type UpstreamNotification = { bytes: Uint8Array; method: string; params: 
 export interface ExchangeIo {
   /** Aborting cancels upstream (as the era and the transport say) and ends `send` with a refusal. */
   readonly signal: AbortSignal;
-  /** Reading from upstream pauses until a returned promise is settled. */
+  /**
+   * The next comes when a returned promise is settled. Until then reading pauses over HTTP; over stdio, where all calls
+   * share one channel, what exceeds `waiting_bytes_max` is dropped.
+   */
   onNotification(method: string, params: JsonObject): void | Promise<void>;
   /** A request from upstream that belongs to this exchange (2025 only). Its answer is written back. */
   onRequest(method: string, params: JsonObject): Promise<RpcOutcome>;

@@ -16,6 +16,9 @@ export type Surroundings = {
   dropped(): void;
 };
 
+/** Stops and starts the reading of this exchange's stream, where it has one of its own. */
+export type Flow = { hold(): void; go(): void };
+
 type Frame =
   | { kind: 'notification'; method: string; params: JsonObject; bytes: number }
   | { kind: 'request'; method: string; params: JsonObject; bytes: number; respond: Respond };
@@ -31,11 +34,13 @@ export class Exchange {
   /** A stream that is meant to stay open: neither its length nor its time is bounded, only its rate and its backlog. */
   readonly lasting: boolean;
   readonly done: Promise<UpstreamReply | Refusal>;
+  flow: Flow | undefined;
   readonly #io: ExchangeIo;
   readonly #around: Surroundings;
   #resolve!: (reply: UpstreamReply | Refusal) => void;
   #release: ((cancelled: boolean) => void) | undefined;
   readonly #queue: Frame[] = [];
+  #paused = false;
   #waiting_bytes = 0;
   #frames = 0;
   #rate: Rate | undefined;
@@ -135,6 +140,9 @@ export class Exchange {
     this.#queue.push(frame);
     this.#waiting_bytes += frame.bytes;
     if (!this.#busy) this.#drain();
+    if (this.#paused || this.#waiting_bytes <= this.#around.limits.waiting_bytes_max / 2) return;
+    this.#paused = true;
+    this.flow?.hold();
   }
 
   #drain(): void {
@@ -150,6 +158,9 @@ export class Exchange {
       return;
     }
     if (this.#last !== undefined && !this.#ended) this.#finish(this.#last, false);
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.flow?.go();
   }
 
   #tell(frame: Frame): Promise<void> | undefined {

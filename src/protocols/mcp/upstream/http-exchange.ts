@@ -1,6 +1,6 @@
 import { type Refusal, refuse } from '../../../core/refusal.ts';
 import type { HttpFailure, HttpHeaders } from '../../../enforcement/index.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Flow } from './exchange.ts';
 import type { HttpLink } from './http-link.ts';
 import { HttpReader, type Reading } from './http-stream.ts';
 import { LINGER_MS_MAX, RESUMES_MAX, RETRY_MS_DEFAULT, RETRY_MS_MAX } from './limits.ts';
@@ -8,7 +8,7 @@ import { isListChange } from './link.ts';
 import { type Incoming, noSuchMethod } from './messages.ts';
 
 /** One exchange over HTTP: the POST, its answer or stream, and in 2025-11-25 the streams that take it up again. */
-export class HttpExchange implements Reading {
+export class HttpExchange implements Reading, Flow {
   readonly #link: HttpLink;
   readonly #exchange: Exchange;
   #reader: HttpReader | undefined;
@@ -42,6 +42,14 @@ export class HttpExchange implements Reading {
       // The server should end its stream after the answer; then the socket can be used again.
       this.#waiting = this.#link.context.clock.after(LINGER_MS_MAX, () => reader.abort());
     }
+  }
+
+  hold(): void {
+    this.#reader?.hold();
+  }
+
+  go(): void {
+    this.#reader?.go();
   }
 
   judge(status: number, headers: HttpHeaders): Refusal | undefined {

@@ -81,6 +81,7 @@ export class HttpLink implements Link {
     }
     const exchange = new Exchange(request, io, this.context, answer_ms_max);
     const http = new HttpExchange(this, exchange);
+    exchange.flow = http;
     this.#pending.add(exchange);
     exchange.begin((cancelled) => {
       this.#pending.delete(exchange);

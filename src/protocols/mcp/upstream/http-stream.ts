@@ -51,6 +51,14 @@ export class HttpReader implements HttpReply {
     this.#call?.abort();
   }
 
+  hold(): void {
+    this.#call?.pause();
+  }
+
+  go(): void {
+    this.#call?.resume();
+  }
+
   head(status: number, headers: HttpHeaders): void {
     this.#status = status;
     const type = String(headers['content-type'] ?? '');
