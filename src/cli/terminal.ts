@@ -18,12 +18,15 @@ export type Terminal = {
 export function processTerminal(): Terminal {
   const { color, columns } = terminalPreferences();
   const { stdin, stdout, stderr } = process;
-  // A reader that closes early (`| head`) ends us quietly, as it does every tool.
+  // A reader that closes early (`| head`) ends us as Ctrl-C does: quietly, and after cleaning up.
+  let unread = false;
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
+    if (error.code !== 'EPIPE') throw error;
+    unread = true;
+    if (!process.emit('SIGINT')) process.exit(0);
   });
   return {
-    write: (text) => void stdout.write(text),
+    write: (text) => void (unread || stdout.write(text)),
     note: (text) => void stderr.write(text),
     columns: stdout.isTTY ? (columns ?? stdout.columns) : columns,
     color: color ?? stdout.isTTY === true,

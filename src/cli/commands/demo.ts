@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Config, describeProblem, loadConfig } from '../../config/index.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
-import { visibleText } from '../../core/visible-text.ts';
+import { visibleJson, visibleText } from '../../core/visible-text.ts';
 import type { Running } from '../../main.ts';
 import { type Call, type Command, DONE, type ExitCode, FAILED } from '../command.ts';
 import { clientOf, report } from '../gateway.ts';
@@ -47,46 +47,70 @@ export const demo: Command = {
 const CHECKPOINT_MS = 1_200;
 
 async function play(config: Config, running: Running, call: Call): Promise<ExitCode> {
-  const { terminal } = call;
+  const terminal: Terminal = call.json ? { ...call.terminal, write: () => undefined } : call.terminal;
   const issued = await clientOf(config).call('tokens.issue', {
     body: { agent: STARTER.agent, job: STARTER.job, days: 1 },
   });
   if (issued.kind === 'failure') return report(call, issued);
   const agent = agentAt(`${running.agents_url}/mcp/${STARTER.server}`, issued.value.secret);
   say(terminal, 'A gateway runs in front of the filesystem server. Its one policy for files: reading below reports/.');
+  const calls: Step[] = [];
+  for (const scene of SCENES) {
+    const answered = await agent.tool(scene.tool, scene.args);
+    calls.push({ ...scene, ...answered });
+    tell(terminal, scene, answered);
+  }
+  const listed = await agent.list();
+  const shown = `the agent sees ${listed.length}: ${listed.join(', ')}`;
+  say(terminal, `\nIt lists the tools. The server has more than a dozen; ${shown}.`);
+  const proven = await explainAndProve(config, calls[1]?.receipt ?? '', { ...call, terminal, json: false });
+  const asTold =
+    proven && listed.length === 2 && calls.every(({ refused, expected }) => refused === (expected === 'deny'));
+  if (call.json) call.terminal.write(`${visibleJson({ as_told: asTold, calls, listed, proven }, 2)}\n`);
+  if (!asTold) call.terminal.note('\nThe story did not go as it should have.\n');
+  return asTold ? DONE : FAILED;
+}
 
-  const read = await agent.tool('read_text_file', { path: 'reports/2026-q3.md' });
-  tell(terminal, 'The agent reads reports/2026-q3.md', read, 'permit');
-  const secret = await agent.tool('read_text_file', { path: 'secret/salaries.csv' });
-  tell(terminal, 'It tries secret/salaries.csv', secret, 'deny');
-  const climbing = await agent.tool('read_text_file', { path: 'reports/../secret/salaries.csv' });
-  tell(terminal, 'It tries reports/../secret/salaries.csv', climbing, 'deny');
-  const list = await agent.list();
-  say(
-    terminal,
-    `\nIt lists the tools. The server has more than a dozen; the agent sees ${list.length}: ${list.join(', ')}.`,
-  );
-  const write = await agent.tool('write_file', { path: 'reports/2026-q3.md', content: 'all is well' });
-  tell(terminal, 'It calls write_file all the same', write, 'deny');
+type Scene = { what: string; tool: string; args: JsonObject; expected: 'permit' | 'deny' };
+type Step = Scene & Answered;
 
-  const asked = { ...call, json: false, options: forConfig(config.file) };
-  say(terminal, `\n${paint(terminal, 'bold', `$ sallyport why ${secret.receipt}`)}`);
-  const explained = await why.run({ ...asked, args: [secret.receipt] });
+const SCENES: readonly Scene[] = [
+  {
+    what: 'The agent reads reports/2026-q3.md',
+    tool: 'read_text_file',
+    args: { path: 'reports/2026-q3.md' },
+    expected: 'permit',
+  },
+  {
+    what: 'It tries secret/salaries.csv',
+    tool: 'read_text_file',
+    args: { path: 'secret/salaries.csv' },
+    expected: 'deny',
+  },
+  {
+    what: 'It tries reports/../secret/salaries.csv',
+    tool: 'read_text_file',
+    args: { path: 'reports/../secret/salaries.csv' },
+    expected: 'deny',
+  },
+  {
+    what: 'It calls write_file, which it is never shown',
+    tool: 'write_file',
+    args: { path: 'reports/2026-q3.md', content: 'all is well' },
+    expected: 'deny',
+  },
+];
+
+/** What the operator types afterwards. */
+async function explainAndProve(config: Config, receipt: string, call: Call): Promise<boolean> {
+  const { terminal } = call;
+  say(terminal, `\n${paint(terminal, 'bold', `$ sallyport why ${receipt}`)}`);
+  const explained = await why.run({ ...call, args: [receipt], options: forConfig(config.file) });
   const kept = await keepCheckpoint(config, call);
   say(terminal, `\n${paint(terminal, 'bold', `$ sallyport verify ${config.audit.folder} --seen ${kept}`)}`);
-  const verified = await verify.run({ ...asked, args: [config.audit.folder], options: forConfig(config.file, kept) });
-  const asTold = [
-    !read.refused,
-    secret.refused,
-    climbing.refused,
-    write.refused,
-    list.length === 2,
-    explained === DONE,
-    verified === DONE,
-  ];
-  if (asTold.every(Boolean)) return DONE;
-  terminal.note('\nThe story did not go as it should have.\n');
-  return FAILED;
+  const options = forConfig(config.file, kept);
+  const verified = await verify.run({ ...call, args: [config.audit.folder], options });
+  return explained === DONE && verified === DONE;
 }
 
 /** What a careful person does: keeps a checkpoint where the gateway's operator cannot change it. */
@@ -113,12 +137,7 @@ function say(terminal: Terminal, text: string): void {
 
 type Answered = { refused: boolean; text: string; receipt: string };
 
-function tell(
-  terminal: Terminal,
-  what: string,
-  { refused, text, receipt }: Answered,
-  expected: 'permit' | 'deny',
-): void {
+function tell(terminal: Terminal, { what, expected }: Scene, { refused, text, receipt }: Answered): void {
   const mark = refused ? paint(terminal, 'red', '✗ refused') : paint(terminal, 'green', '✓ permitted');
   const first = visibleText(text.split('\n')[0] ?? '');
   const odd = refused === (expected === 'deny') ? '' : ' (this was not to happen)';
