@@ -43,6 +43,7 @@ export class Reply {
   #beginLog: (() => EventLog) | undefined;
   #release: (() => void) | undefined;
   #cancelKeepAlive: (() => void) | undefined;
+  #cancelHurry: (() => void) | undefined;
 
   constructor(response: ServerResponse, accepts: Accepts, clock: Clock) {
     this.accepts = accepts;
@@ -158,13 +159,15 @@ export class Reply {
 
   /** What an agent does not read is kept in memory, so it must read or lose it. */
   #hurry(): void {
+    if (this.#cancelHurry !== undefined) return;
     const response = this.#response;
     const written = response.socket?.bytesWritten;
-    const cancel = this.#clock.after(UNREAD_MS_MAX, () => {
-      if (response.writableLength > 0 && response.socket?.bytesWritten === written) response.destroy();
-      else if (response.writableLength > 0) this.#hurry();
+    this.#cancelHurry = this.#clock.after(UNREAD_MS_MAX, () => {
+      this.#cancelHurry = undefined;
+      if (response.writableLength === 0) return;
+      if (response.socket?.bytesWritten === written) response.destroy();
+      else this.#hurry();
     });
-    response.once('close', cancel);
   }
 
   #keepAlive(): void {
@@ -178,6 +181,7 @@ export class Reply {
 
   #closed(): void {
     this.#cancelKeepAlive?.();
+    this.#cancelHurry?.();
     if (this.#concluded) return;
     const log = this.#log;
     if (log === undefined) this.#gone.abort();
