@@ -27,7 +27,9 @@ export async function openSqlite({ path, clock }: { path: string; clock: Clock }
   return new SqliteDatabase(clock, writer, reader);
 }
 
-const SETTINGS = 'pragma foreign_keys = on; pragma trusted_schema = off; pragma temp_store = memory;';
+/** `secure_delete`: what is deleted is written over in its page, so that an erased key is gone and not only unlinked. */
+const SETTINGS =
+  'pragma foreign_keys = on; pragma trusted_schema = off; pragma temp_store = memory; pragma secure_delete = fast;';
 /** `fullfsync`: on macOS a plain fsync leaves the data in the disk's own cache. */
 const DURABLE = `pragma journal_mode = wal; pragma synchronous = full; pragma fullfsync = on;
   pragma checkpoint_fullfsync = on; pragma journal_size_limit = 67108864; pragma cache_size = -16384;`;

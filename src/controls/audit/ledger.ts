@@ -23,7 +23,17 @@ import { OpenIntents } from './open-intents.ts';
 import { LogReader } from './reader.ts';
 import { Seal } from './seal.ts';
 import { Space } from './space.ts';
-import { beat, closeEpoch, destroyKey, epochOf, openEpoch, openIntents, receiptById, seatById } from './store.ts';
+import {
+  beat,
+  closeEpoch,
+  destroyKey,
+  epochOf,
+  forgetOldPages,
+  openEpoch,
+  openIntents,
+  receiptById,
+  seatById,
+} from './store.ts';
 import { takeOverLapsed } from './takeover.ts';
 
 const TICK_MS = 1_000;
@@ -253,7 +263,8 @@ class GroupedLedger implements Ledger {
   }
 
   async erase(receipts: readonly string[], by: string): Promise<number> {
-    const erased = await this.#options.db.transaction(async (tx) => {
+    const { db } = this.#options;
+    const erased = await db.transaction(async (tx) => {
       let count = 0;
       for (const id of receipts) if (await destroyKey(tx, id)) count += 1;
       const subject = receipts.length === 1 ? receipts[0]! : `${receipts.length} receipts`;
@@ -262,6 +273,7 @@ class GroupedLedger implements Ledger {
       await this.control(tx, { event: 'payload.erase', by, subject, before: null, after, payload });
       return count;
     });
+    await forgetOldPages(db);
     return erased;
   }
 

@@ -14,7 +14,7 @@ export const migrations: readonly Migration[] = [
         beat_at bigint not null, closed_at bigint);
       create table audit_receipts (
         seat bigint primary key, id text not null, kind text not null, about bigint, follows bigint,
-        body text not null, seed bytea, sealed bytea);
+        seed bytea, body text not null, sealed bytea);
       create unique index audit_receipts_id on audit_receipts (id);
       create index audit_receipts_about on audit_receipts (about) where about is not null;
       create index audit_receipts_follows on audit_receipts (follows) where follows is not null;
@@ -188,10 +188,18 @@ export async function receiptsAbout(sql: Sql, seat: number): Promise<ReceiptRow[
   );
 }
 
-/** Destroys the payload's key; false where there was none. */
+/** Destroys the payload's key; false where there was none. It stands before the long columns, so in the row's own page. */
 export async function destroyKey(tx: Transaction, id: string): Promise<boolean> {
   const text = 'update audit_receipts set seed = null where id = $1 and seed is not null returning seat';
   return (await tx.query(text, [id])).length === 1;
+}
+
+/**
+ * After a destruction: what SQLite's write-ahead log still holds of the rows as they were is written over and cut off. On
+ * PostgreSQL old row versions go with VACUUM and archived logs with their retention, which are the operator's.
+ */
+export async function forgetOldPages(db: Database): Promise<void> {
+  if (db.dialect === 'sqlite') await db.query('pragma wal_checkpoint(truncate)');
 }
 
 export type HeadRow = {
