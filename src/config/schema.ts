@@ -31,9 +31,7 @@ export function configSchema(surroundings: Surroundings) {
         .default({})
         .describe('Agents registered at start. Others are added by `sallyport agent add`.'),
       policy: section.policy.prefault({}).describe('Where policies are, and what makes a change effective.'),
-      tokens: section.tokens.prefault({}).describe('How long credentials live.'),
       limits: section.limits.prefault({}).describe('Bounds on what arrives.'),
-      people: section.people.prefault({}).describe('Sign-in of people at the console.'),
       audit: section.audit.prefault({}).describe('The log.'),
     })
     .transform((config) => ({
@@ -76,18 +74,7 @@ function sections(surroundings: Surroundings) {
           'presence: a changed file waits for a person to activate it. file: a changed file is effective at once, for development.',
         ),
     }),
-    tokens: z.strictObject({
-      access_seconds: bounded(30, 600, 600).describe('Life of an access token.'),
-      run_seconds_max: bounded(60, 604_800, 86_400).describe('Life of a run.'),
-      proof_age_seconds_max: bounded(5, 300, 60).describe(
-        'Oldest DPoP proof that is accepted; clocks may differ by as much.',
-      ),
-    }),
     limits: limitsSchema(),
-    people: z.strictObject({
-      session_hours: bounded(1, 168, 12).describe('Life of a sign-in.'),
-      setup_minutes: bounded(1, 60, 10).describe('Life of the one-time set-up link.'),
-    }),
     audit: auditSchema(surroundings),
   };
 }
@@ -114,12 +101,6 @@ function listenSchema() {
       .array(origin)
       .default([])
       .describe('Web origins whose pages may call the agents’ port. None by default.'),
-    trusted_proxies: z
-      .array(z.string().min(1))
-      .default([])
-      .describe(
-        'Addresses or CIDR blocks whose X-Forwarded-For names the source for rate limits. Used for nothing else.',
-      ),
   });
 }
 
@@ -128,7 +109,6 @@ function limitsSchema() {
     body_bytes_max: bounded(1_024, 104_857_600, 4_194_304).describe('Largest request from an agent.'),
     header_bytes_max: bounded(4_096, 131_072, 16_384).describe('Largest set of headers.'),
     connections_max: bounded(1, 100_000, 4_096).describe('Open connections on each port.'),
-    exchanges_max: bounded(1, 100_000, 1_024).describe('Exchanges in flight.'),
     agent_exchanges_max: bounded(1, 100_000, 256).describe('Exchanges in flight of one agent.'),
     unauthenticated_per_second_max: bounded(1, 100_000, 50).describe(
       'Refused credentials a second from one source before it is refused unread.',
@@ -164,13 +144,10 @@ function auditSchema(surroundings: Surroundings) {
     high_water: path(surroundings)
       .optional()
       .describe(
-        'File that keeps the last checkpoint, best on another disk: a log that no longer extends it is not continued. Without it: in the log folder.',
+        'Folder that keeps the last checkpoint, best on another disk: a log that no longer extends it is not continued. Without it: the log folder.',
       ),
     witnesses: z.array(witness).default([]).describe('Witnesses that cosign checkpoints.'),
     witnesses_required: bounded(0, 16, 0).describe('Cosignatures that a published checkpoint must carry.'),
-    retention_days: bounded(184, 36_500, 366).describe(
-      'How long receipts and payloads are kept. 184 days is the least that the EU AI Act allows deployers.',
-    ),
   });
 }
 

@@ -22,7 +22,7 @@ test('an empty file is a whole configuration, bound to this machine and to this 
   assert.equal(config.listen.public_url, 'http://127.0.0.1:8700');
   assert.equal(config.storage.url.reveal(), `sqlite:${join(folder, '.sallyport', 'sallyport.db')}`);
   assert.equal(config.policy.activation, 'presence');
-  assert.ok(config.audit.retention_days >= 184);
+  assert.equal(config.audit.witnesses_required, 0);
   assert.equal(controlSocket(config), join(folder, '.sallyport', 'control.sock'));
 });
 
@@ -81,9 +81,9 @@ upstreams: { a: { command: [x], env: { API_TOKEN: file:token.txt } } }
 });
 
 test('the digest is that of the meaning: comments and order do not change it, a value does', () => {
-  const one = good('tokens: { access_seconds: 300 }\npolicy: { folder: rules }').digest;
-  assert.equal(good('# why\npolicy:\n  folder: rules\ntokens:\n  access_seconds: 300\n').digest, one);
-  assert.notEqual(good('tokens: { access_seconds: 301 }\npolicy: { folder: rules }').digest, one);
+  const one = good('limits: { stage_ms_max: 300 }\npolicy: { folder: rules }').digest;
+  assert.equal(good('# why\npolicy:\n  folder: rules\nlimits:\n  stage_ms_max: 300\n').digest, one);
+  assert.notEqual(good('limits: { stage_ms_max: 301 }\npolicy: { folder: rules }').digest, one);
   assert.match(one, /^[0-9a-f]{64}$/);
 });
 

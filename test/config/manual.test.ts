@@ -29,8 +29,8 @@ test('an editor’s schema and the gateway agree on what is good', () => {
   const validate = new Ajv2020({ strict: false, formats: { uri: true } }).compile(schema);
   for (const [written, good] of [
     [{}, true],
-    [{ tokens: { access_seconds: 300 } }, true],
-    [{ tokens: { access_seconds: 3000 } }, false],
+    [{ limits: { stage_ms_max: 300 } }, true],
+    [{ limits: { stage_ms_max: 300_000 } }, false],
     [{ nothing: 1 }, false],
     [{ agents: { a: { owner: 'o', jobs: ['x'] } } }, true],
     [{ agents: { a: { jobs: ['x'] } } }, false],

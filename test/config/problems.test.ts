@@ -27,23 +27,23 @@ const CASES: readonly (readonly [name: string, text: string, expected: readonly 
   ],
   [
     'a number out of range',
-    'tokens: { access_seconds: 601 }',
-    ['f:1:27 tokens.access_seconds: expected a whole number from 30 to 600, found 601'],
+    'limits: { stage_ms_max: 5 }',
+    ['f:1:25 limits.stage_ms_max: expected a whole number from 10 to 60000, found 5'],
   ],
   [
     'a fraction',
-    'tokens: { access_seconds: 60.5 }',
-    ['f:1:27 tokens.access_seconds: expected a whole number from 30 to 600, found 60.5'],
+    'limits: { stage_ms_max: 60.5 }',
+    ['f:1:25 limits.stage_ms_max: expected a whole number from 10 to 60000, found 60.5'],
   ],
   [
     'a number as text',
-    'tokens: { access_seconds: "60" }',
-    ['f:1:27 tokens.access_seconds: expected a whole number from 30 to 600, found "60"'],
+    'limits: { stage_ms_max: "60" }',
+    ['f:1:25 limits.stage_ms_max: expected a whole number from 10 to 60000, found "60"'],
   ],
   [
-    'retention below the law',
-    'audit: { retention_days: 30 }',
-    ['f:1:26 audit.retention_days: expected a whole number from 184 to 36500, found 30'],
+    'more witnesses than there can be',
+    'audit: { witnesses_required: 17 }',
+    ['f:1:30 audit.witnesses_required: expected a whole number from 0 to 16, found 17'],
   ],
   [
     'a word for a choice',

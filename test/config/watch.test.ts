@@ -22,7 +22,7 @@ let problems: ConfigProblem[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-watch-'));
   file = join(folder, 'sallyport.yaml');
-  writeFileSync(file, 'tokens: { access_seconds: 100 }\n');
+  writeFileSync(file, 'limits: { agent_exchanges_max: 100 }\n');
   const result = loadConfig(file, {});
   assert.equal(result.kind, 'loaded');
   current = (result as { config: Config }).config;
@@ -48,25 +48,25 @@ async function until(true_: () => boolean): Promise<void> {
 }
 
 test('a change in place is taken up', async () => {
-  writeFileSync(file, 'tokens: { access_seconds: 200 }\n');
-  await until(() => current.tokens.access_seconds === 200);
+  writeFileSync(file, 'limits: { agent_exchanges_max: 200 }\n');
+  await until(() => current.limits.agent_exchanges_max === 200);
 });
 
 test('an editor that renames over the file is followed, twice', async () => {
   for (const seconds of [201, 202]) {
-    writeFileSync(`${file}.new`, `tokens: { access_seconds: ${seconds} }\n`);
+    writeFileSync(`${file}.new`, `limits: { agent_exchanges_max: ${seconds} }\n`);
     renameSync(`${file}.new`, file);
-    await until(() => current.tokens.access_seconds === seconds);
+    await until(() => current.limits.agent_exchanges_max === seconds);
   }
 });
 
 test('a bad file changes nothing and says so; the next good one is taken up', async () => {
-  writeFileSync(file, 'tokens: { access_seconds: 9999 }\n');
+  writeFileSync(file, 'limits: { agent_exchanges_max: 9999999 }\n');
   await until(() => problems.length > 0);
-  assert.equal(problems[0]?.path, 'tokens.access_seconds');
-  assert.equal(current.tokens.access_seconds, 100);
-  writeFileSync(file, 'tokens: { access_seconds: 203 }\n');
-  await until(() => current.tokens.access_seconds === 203);
+  assert.equal(problems[0]?.path, 'limits.agent_exchanges_max');
+  assert.equal(current.limits.agent_exchanges_max, 100);
+  writeFileSync(file, 'limits: { agent_exchanges_max: 203 }\n');
+  await until(() => current.limits.agent_exchanges_max === 203);
 });
 
 test('the same file put back after a bad one is no change, and the fault is over', async () => {
@@ -74,7 +74,7 @@ test('the same file put back after a bad one is no change, and the fault is over
   writeFileSync(file, 'tokens: [');
   await watch.reload();
   assert.equal(problems.length, 1);
-  writeFileSync(file, 'tokens: { access_seconds: 100 }\n');
+  writeFileSync(file, 'limits: { agent_exchanges_max: 100 }\n');
   await watch.reload();
   assert.deepEqual(problems, []);
   assert.equal(current, before);
@@ -84,12 +84,12 @@ test('a file that goes away keeps the configuration', async () => {
   rmSync(file);
   await watch.reload();
   assert.equal(problems[0]?.found, 'nothing there');
-  assert.equal(current.tokens.access_seconds, 100);
+  assert.equal(current.limits.agent_exchanges_max, 100);
 });
 
 test('a comment is no change', async () => {
   const before = current;
-  writeFileSync(file, '# a comment\ntokens: { access_seconds: 100 }\n');
+  writeFileSync(file, '# a comment\nlimits: { agent_exchanges_max: 100 }\n');
   await watch.reload();
   assert.equal(current, before);
 });
@@ -98,7 +98,7 @@ test('what is read at start only is named', async () => {
   const before = current;
   writeFileSync(
     file,
-    'listen: { agents: "127.0.0.1:0" }\naudit: { origin: other/log }\nlimits: { exchanges_max: 5 }\n',
+    'listen: { agents: "127.0.0.1:0" }\naudit: { origin: other/log }\nlimits: { agent_exchanges_max: 5 }\n',
   );
   await watch.reload();
   assert.deepEqual(needsRestart(before, current), ['listen', 'audit.origin']);

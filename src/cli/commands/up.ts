@@ -113,8 +113,7 @@ function banner(
     ['agents', `${running.agents_url}/mcp`],
     ['console', running.console_url],
   ];
-  if (link !== undefined)
-    where.push(['account', `${link}\n(opens once, within ${config.people.setup_minutes} minutes; makes yours)`]);
+  if (link !== undefined) where.push(['account', `${link}\n(opens once, within ten minutes; makes yours)`]);
   where.push(['settings', config.file]);
   const first = line === undefined ? '' : `\nThe first governed call: paste this into another terminal.\n\n${line}\n`;
   return [
