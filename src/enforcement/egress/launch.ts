@@ -116,6 +116,8 @@ function endOf(child: Running, { clock, warden, words, output }: Watched): Promi
     child.on('exit', (code, name) => {
       reason = name === null ? `exited with ${code}` : `killed by ${name}`;
       signal(child, 'SIGKILL');
+      // Also where reading was paused: what is left is read, so that the pipe ends.
+      child.stdout.resume();
       // `close` follows when its pipes are read to their end; a descendant that left the group may hold them open.
       clock.after(PIPES_MS_MAX, () => finish(true, reason));
     });
