@@ -4,7 +4,7 @@ import type { ForwardIo } from '../../../enforcement/index.ts';
 import type { UpstreamReply } from '../upstream.ts';
 import { type Asking, type Carried, objectOf } from './asking.ts';
 import { decideQuestion, isQuestion, missingCapability, named } from './children.ts';
-import { withoutForgeries } from './results.ts';
+import { CANNOT_ASK, withoutForgeries } from './results.ts';
 import type { Binding } from './seal.ts';
 import { badParams, RPC, refuseAs } from './wire.ts';
 
@@ -57,7 +57,7 @@ export async function passQuestions(
   reply: UpstreamReply & { kind: 'result' },
 ): Promise<Carried | Refusal> {
   if (!asking.modern)
-    return refuse('upstream_request_denied', 'it asks in a way that this agent cannot be asked', CANNOT);
+    return refuse('upstream_request_denied', 'it asks in a way that this agent cannot be asked', CANNOT_ASK);
   const requests = objectOf(reply.result['inputRequests']);
   const state = reply.result['requestState'];
   const meta = withoutForgeries(reply.result)['_meta'];
@@ -79,10 +79,6 @@ export async function passQuestions(
   };
   return { kind: 'result', result, bytes: reply.bytes };
 }
-
-const CANNOT = {
-  public: 'The server asks for input in the middle of a call, which needs MCP 2026-07-28 on both sides.',
-};
 
 async function permitted(
   asking: Asking,

@@ -4,8 +4,16 @@ import type { UpstreamReply, UpstreamSession } from '../upstream.ts';
 import { type Asking, type Carried, objectOf } from './asking.ts';
 import { META, MODERN, RPC } from './wire.ts';
 
+export const CANNOT_ASK = {
+  public: 'The server asks for input in the middle of a call, which needs MCP 2026-07-28 on both sides.',
+};
+
 /** A server's answer as the agent is to get it: in the agent's revision, under the names that the agent knows. */
 export function translate(asking: Asking, session: UpstreamSession, reply: UpstreamReply): Carried | Refusal {
+  // It knows no way to ask an agent with a session, and was told so: to the agent that is no fault of its client's.
+  const cannotAsk = reply.kind === 'error' && reply.error.code === RPC.missing_capability && !asking.modern;
+  if (cannotAsk)
+    return refuse('upstream_request_denied', 'it asks in a way that this agent cannot be asked', CANNOT_ASK);
   if (reply.kind === 'error') return error(asking, session.server, reply);
   const value = renamed(asking, session.server, withoutForgeries(reply.result));
   if (!asking.modern) return { kind: 'result', result: withoutModernWords(value), bytes: reply.bytes };
