@@ -41,6 +41,18 @@ describe('what is hidden cannot be told from what does not exist', () => {
       tool('x', { prompt: '../a' }),
     ],
     ['without a mirrored header', 'tools/call', tool('test_x_mcp_header', { region: 'a' }), tool('x', { region: 'a' })],
+    [
+      'with state that was never given',
+      'tools/call',
+      { ...tool('test_image_content', {}), requestState: 'x' },
+      { ...tool('test_none', {}), requestState: 'x' },
+    ],
+    [
+      'with answers that are none',
+      'tools/call',
+      { ...tool('test_image_content', {}), inputResponses: null },
+      { ...tool('test_none', {}), inputResponses: null },
+    ],
     ['a prompt', 'prompts/get', { name: 'test_simple_prompt' }, { name: 'none' }],
     ['a resource', 'resources/read', { uri: 'test://static-text' }, { uri: 'test://none' }],
   ];

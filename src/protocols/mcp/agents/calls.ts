@@ -163,8 +163,8 @@ const MAY_ASK: readonly string[] = ['tools/call', 'resources/read', 'prompts/get
 /** A request that goes to one server, whose answer goes back. */
 export async function forwarded(asking: Asking, request: Forwarded): Promise<Plan | Refusal> {
   const { server, params } = request.outgoing;
-  const brought = MAY_ASK.includes(asking.method) ? readInput(asking, server) : NOTHING_BROUGHT;
-  if (isRefusal(brought)) return brought;
+  const read = MAY_ASK.includes(asking.method) ? readInput(asking, server) : NOTHING_BROUGHT;
+  const brought = isRefusal(read) ? NOTHING_BROUGHT : read;
   const prepared = await prepare(asking, { ...request.outgoing, params: { ...params, ...brought.params } });
   if (isRefusal(prepared)) return prepared;
   return {
@@ -173,7 +173,7 @@ export async function forwarded(asking: Asking, request: Forwarded): Promise<Pla
     sent: prepared.bytes,
     upstream: server,
     payload: { method: asking.method, server, ...params, ...brought.params, ...unseen(request.outgoing) },
-    defect: request.defect,
+    defect: request.defect ?? (isRefusal(read) ? read : undefined),
     continues: brought.continues,
     carryOut: async (io) => {
       const carried = await exchangeWith(asking, prepared, io);
