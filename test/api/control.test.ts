@@ -85,6 +85,7 @@ describe('policy', () => {
     const [proposal] = before.value.proposals;
     assert.deepEqual(proposal?.added, ['anyone-lists']);
     assert.ok(proposal!.widens.length > 0);
+    assert.deepEqual(proposal!.changes, [{ id: 'anyone-lists', before: null, after: wider }]);
     assert.equal((await status()).waiting.filter(({ kind }) => kind === 'proposal').length, 1);
 
     const alone = await local.call('policy.activate', { body: { set: proposal!.set, reason: 'mine' } });

@@ -10,6 +10,8 @@ export const policyEntry = z
     line: z.number().int(),
     reason: z.string(),
     public: z.string().nullable(),
+    /** Cedar, as it stands in its file. */
+    text: z.string(),
     /** False where cedar-wasm evaluates it instead of the compiled form. */
     compiled: z.boolean(),
   })
@@ -36,6 +38,8 @@ export const proposal = z
     removed: z.array(z.string()),
     /** Why it may widen, a sentence each. */
     widens: z.array(z.string()),
+    /** What is to be approved: each policy's text before and after, null where there is none. */
+    changes: z.array(z.strictObject({ id: z.string(), before: z.string().nullable(), after: z.string().nullable() })),
   })
   .meta({ id: 'Proposal' });
 

@@ -32,14 +32,21 @@ function activeSet({ digest, activated_at, activated_by, why }: PolicyActiveSet)
   return { set: digest, activated_at, activated_by, why };
 }
 
-function policyEntry({ id, effect, file, line, reason, public: told, compiled }: PolicyListing): PolicyEntry {
-  return { id, effect, file, line, reason, public: told ?? null, compiled };
+function policyEntry({ id, effect, file, line, reason, public: told, text, compiled }: PolicyListing): PolicyEntry {
+  return { id, effect, file, line, reason, public: told ?? null, text, compiled };
 }
 
 function policyProblem({ severity, file, line, column, policy, message, help }: FoundProblem): PolicyProblem {
   return { severity, file, line, column, policy: policy ?? null, message, help: help ?? null };
 }
 
-function proposal({ digest, proposed_at, added, removed, widens }: PolicyProposal): Proposal {
-  return { set: digest, proposed_at, added: [...added], removed: [...removed], widens: [...widens] };
+function proposal({ digest, proposed_at, added, removed, widens, changes }: PolicyProposal): Proposal {
+  return {
+    set: digest,
+    proposed_at,
+    added: [...added],
+    removed: [...removed],
+    widens: [...widens],
+    changes: changes.map(({ id, before, after }) => ({ id, before: before ?? null, after: after ?? null })),
+  };
 }

@@ -3,6 +3,7 @@ import { DECISIONS, STATES } from '../../api/contract/index.ts';
 import { ApiError } from '../data/client.ts';
 import { Button, Key } from '../parts/button.tsx';
 import { Command, Id } from '../parts/copy.tsx';
+import { Diff } from '../parts/diff.tsx';
 import { Card, Fact, Facts } from '../parts/facts.tsx';
 import { CodeField, Field } from '../parts/field.tsx';
 import { Json } from '../parts/json.tsx';
@@ -97,6 +98,9 @@ export function PartsPage() {
           ]}
         />
       </Shown>
+      <Shown name="Diff">
+        <Diff before={'permit (a)\nwhen { x };'} after={'permit (a)\nwhen { y };\n'} />
+      </Shown>
       <Shown name="Command">
         <Command line="sallyport why rcp_0123456789abcdefghijklmnop" />
       </Shown>
@@ -122,7 +126,9 @@ function Shown({ name, children }: { name: string; children: ReactNode }) {
   return (
     <section>
       <h2 className="mb-2 font-semibold text-faint text-small">{name}</h2>
-      <Card className="flex flex-wrap items-center gap-3 p-4 *:min-w-0 *:max-w-full">{children}</Card>
+      <Card className="flex flex-wrap items-center gap-3 p-4 *:min-w-0 *:max-w-full [&>*:only-child]:w-full">
+        {children}
+      </Card>
     </section>
   );
 }

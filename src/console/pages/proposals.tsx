@@ -5,7 +5,8 @@ import { useAction } from '../data/use-action.ts';
 import { Button } from '../parts/button.tsx';
 import { Command, Id } from '../parts/copy.tsx';
 import { Actions, Dialog } from '../parts/dialog.tsx';
-import { Fact, Facts, Section } from '../parts/facts.tsx';
+import { Diff } from '../parts/diff.tsx';
+import { Section } from '../parts/facts.tsx';
 import { Field } from '../parts/field.tsx';
 import { Mark } from '../parts/marks.tsx';
 import { Refused } from '../parts/states.tsx';
@@ -42,27 +43,31 @@ export function Proposals({ policy }: { policy: Output<'policy'> }) {
   );
 }
 
-function Difference({ proposal: { added, removed, widens } }: { proposal: Proposal }) {
+/** What is approved is what is shown: the text itself, and why it may widen. */
+function Difference({ proposal: { changes, widens } }: { proposal: Proposal }) {
   return (
-    <Facts>
-      <Fact name="New or changed">
-        {added.length > 0 && <Text value={added.join(', ')} className="font-mono text-small" />}
-      </Fact>
-      <Fact name="Gone">
-        {removed.length > 0 && <Text value={removed.join(', ')} className="font-mono text-small" />}
-      </Fact>
-      <Fact name="May widen">
-        {widens.length > 0 && (
-          <ul className="flex flex-col gap-1">
-            {widens.map((why) => (
-              <li key={why}>
-                <Text value={why} />
-              </li>
-            ))}
-          </ul>
-        )}
-      </Fact>
-    </Facts>
+    <div className="flex flex-col gap-3">
+      {widens.length > 0 && (
+        <ul className="flex flex-col gap-1">
+          {widens.map((why) => (
+            <li key={why}>
+              It may widen what is permitted: <Text value={why} />.
+            </li>
+          ))}
+        </ul>
+      )}
+      {changes.map(({ id, before, after }) => (
+        <figure key={id} className="flex flex-col gap-1">
+          <figcaption className="flex items-center gap-2">
+            <Text value={id} className="font-mono text-small" />
+            <span className="text-faint text-small">
+              {before === null ? 'comes' : after === null ? 'goes' : 'changes'}
+            </span>
+          </figcaption>
+          <Diff before={before} after={after} />
+        </figure>
+      ))}
+    </div>
   );
 }
 
@@ -75,6 +80,7 @@ function Activate({ proposal, onClose }: { proposal: Proposal; onClose: () => vo
   return (
     <Dialog
       title="Activate this policy set"
+      wide
       onClose={onClose}
       onSubmit={() => reason !== '' && activate.run(undefined)}
     >

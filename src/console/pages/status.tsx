@@ -6,7 +6,7 @@ import { number, plural, shortId } from '../data/format.ts';
 import { meQuery, policyQuery, statusQuery, stopsQuery } from '../data/queries.ts';
 import { useAction } from '../data/use-action.ts';
 import { Button } from '../parts/button.tsx';
-import { Command, Id } from '../parts/copy.tsx';
+import { Block, Command, Id } from '../parts/copy.tsx';
 import { Card, Fact, Facts, Section } from '../parts/facts.tsx';
 import { Badge, Mark } from '../parts/marks.tsx';
 import { Failed, Refused, Skeleton } from '../parts/states.tsx';
@@ -294,19 +294,23 @@ function Policies({ policy: { active, policies, evaluator, problems } }: { polic
       <Card className="overflow-hidden p-0">
         <ul className="divide-y divide-line">
           {policies.map((policy) => (
-            <li
-              key={policy.id}
-              className="grid items-baseline gap-x-4 gap-y-0.5 px-4 py-2.5 md:grid-cols-[5rem_minmax(10rem,18rem)_minmax(0,1fr)_auto]"
-            >
-              <Mark tone={policy.effect === 'permit' ? 'permit' : 'deny'} word={policy.effect} />
-              <Text value={policy.id} className="font-mono text-small" />
-              <span className="text-soft">
-                <Text value={policy.reason} />
-              </span>
-              <span className="flex items-center gap-2 text-faint text-small">
-                {!policy.compiled && <Badge>cedar-wasm</Badge>}
-                <Text value={`${policy.file}:${policy.line}`} />
-              </span>
+            <li key={policy.id}>
+              <details className="group">
+                <summary className="grid items-baseline gap-x-4 gap-y-0.5 px-4 py-2.5 hover:bg-hover md:grid-cols-[5rem_minmax(10rem,18rem)_minmax(0,1fr)_auto]">
+                  <Mark tone={policy.effect === 'permit' ? 'permit' : 'deny'} word={policy.effect} />
+                  <Text value={policy.id} className="font-mono text-small" />
+                  <span className="text-soft">
+                    <Text value={policy.reason} />
+                  </span>
+                  <span className="flex items-center gap-2 text-faint text-small">
+                    {!policy.compiled && <Badge>cedar-wasm</Badge>}
+                    <Text value={`${policy.file}:${policy.line}`} />
+                  </span>
+                </summary>
+                <div className="px-4 pt-1 pb-4">
+                  <Block value={policy.text} what="policy" />
+                </div>
+              </details>
             </li>
           ))}
           {policies.length === 0 && <li className="px-4 py-6 text-soft">None, so everything is denied.</li>}

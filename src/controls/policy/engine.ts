@@ -160,6 +160,7 @@ function listing({ source, note, conjuncts }: LoadedPolicy): PolicyListing {
     annotations,
     reason: note.reason,
     public: note.public,
+    text: source.text,
     compiled: conjuncts !== undefined,
   };
 }

@@ -26,6 +26,7 @@ export type {
   ClauseValue,
   Disagreement,
   Explanation,
+  PolicyChange,
   PolicyEngine,
   PolicyFile,
   PolicyListing,

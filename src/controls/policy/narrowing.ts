@@ -1,13 +1,13 @@
 import { obligationsOf } from './annotations.ts';
 import { integersIn } from './cedar/lexer.ts';
 import type { PolicySource } from './places.ts';
-import type { Proposal } from './types.ts';
+import type { PolicyChange, Proposal } from './types.ts';
 
 /**
  * Whether an edit can only take away. Judged by structure and not by meaning: a permit that is in any way new may widen, a
  * prohibition that is not there unchanged may widen. What is not enforced (`@shadow`) does not count.
  */
-export type Change = Pick<Proposal, 'added' | 'removed' | 'widens'>;
+export type Change = Pick<Proposal, 'added' | 'removed' | 'widens' | 'changes'>;
 
 export function compareSets(before: readonly PolicySource[], after: readonly PolicySource[]): Change {
   const old = new Set(before.map(fingerprint));
@@ -21,7 +21,14 @@ export function compareSets(before: readonly PolicySource[], after: readonly Pol
     ...removed.filter(isEnforced).flatMap(widensByGoing),
   ];
   const ids = (policies: readonly PolicySource[]): string[] => [...new Set(policies.map((policy) => policy.id))];
-  return { added: ids(added), removed: ids(removed), widens };
+  return { added: ids(added), removed: ids(removed), widens, changes: textsOf(removed, added) };
+}
+
+/** Side by side by id. Ids are unique in a set. */
+function textsOf(removed: readonly PolicySource[], added: readonly PolicySource[]): PolicyChange[] {
+  const textOf = (policies: readonly PolicySource[], id: string) => policies.find((policy) => policy.id === id)?.text;
+  const ids = new Set([...added, ...removed].map(({ id }) => id));
+  return [...ids].map((id) => ({ id, before: textOf(removed, id), after: textOf(added, id) }));
 }
 
 function isEnforced(policy: PolicySource): boolean {

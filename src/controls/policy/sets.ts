@@ -26,7 +26,7 @@ const NO_POLICIES: PolicyProblem = {
   column: 1,
   policy: undefined,
   message: 'the folder holds no policies, so what was active stays active',
-  help: 'To stop everything at once: sallyport kill --all.',
+  help: 'To stop everything at once: sallyport kill all.',
 };
 
 /**

@@ -27,6 +27,8 @@ export type PolicyListing = {
   reason: string;
   public: string | undefined;
   annotations: Readonly<Record<string, string>>;
+  /** As it stands in its file. */
+  text: string;
   /** False where cedar-wasm evaluates it instead of our closures. */
   compiled: boolean;
 };
@@ -74,7 +76,11 @@ export type Proposal = {
   removed: readonly string[];
   /** Why it may widen, one sentence each. */
   widens: readonly string[];
+  /** What a person is to approve: each policy's text before and after, undefined where there is none. */
+  changes: readonly PolicyChange[];
 };
+
+export type PolicyChange = { id: string; before: string | undefined; after: string | undefined };
 
 export type PolicyStatus = {
   active: ActiveSet;
