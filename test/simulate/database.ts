@@ -28,6 +28,7 @@ export class SimulatedDatabase implements Database {
   readonly #loop: Loop;
   readonly #chance: Chance;
   readonly #hints = new Hints();
+  readonly #lateness: number;
   #closed = false;
 
   constructor(parts: { process: Process; server: Server; link: Link; loop: Loop; chance: Chance }) {
@@ -36,6 +37,8 @@ export class SimulatedDatabase implements Database {
     this.#link = parts.link;
     this.#loop = parts.loop;
     this.#chance = parts.chance;
+    // On some days never.
+    this.#lateness = this.#chance.happens(0.5) ? 0.03 : 0;
   }
 
   async query<R extends Row = Row>(text: string, values: readonly SqlValue[] = []): Promise<R[]> {
@@ -48,8 +51,7 @@ export class SimulatedDatabase implements Database {
       await this.#server.enter(session);
       try {
         const rows = this.#server.write(session, text, values) as R[];
-        await this.#loop.pause(this.#server.flush());
-        this.#server.commit(session);
+        await this.#server.flushed(session);
         return rows;
       } finally {
         this.#server.end(session);
@@ -74,7 +76,7 @@ export class SimulatedDatabase implements Database {
         await this.#ask(() => undefined, 'unavailable');
         const result = await within(this.#process.clock, TRANSACTION_MS_MAX, work(tx));
         tx.settle();
-        await this.#ask(() => this.#commit(session), 'uncertain');
+        await this.#ask(() => this.#server.flushed(session), 'uncertain');
         return result;
       });
     } catch (error) {
@@ -103,11 +105,6 @@ export class SimulatedDatabase implements Database {
   async close(): Promise<void> {
     this.#closed = true;
     this.#hints.clear();
-  }
-
-  async #commit(session: Session): Promise<void> {
-    await this.#loop.pause(this.#server.flush());
-    this.#server.commit(session);
   }
 
   /** There and back. What is lost on the way there never happened; what is lost on the way back did. */
@@ -146,7 +143,9 @@ export class SimulatedDatabase implements Database {
     const result = await outcome(work);
     const back = this.#link.transit('back');
     if (back === undefined) return fail(lost);
-    this.#process.after(back, () => settle(result));
+    // Now and then the packet with a commit's answer is sent again, and again: then it takes longer than a lease.
+    const late = lost === 'uncertain' && this.#chance.happens(this.#lateness) ? this.#chance.between(200, 3_500) : 0;
+    this.#process.after(back + late, () => settle(result));
   }
 
   #assertOpen(): void {

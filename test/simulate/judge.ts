@@ -43,6 +43,8 @@ export class Judge {
   /** By replica and epoch: refusals after identity that came back without a receipt, and those stated by gaps. */
   readonly unrecorded = new Map<string, number>();
   readonly stated = new Map<string, number>();
+  /** The call whose intent was committed last. */
+  latest: { call: Call; at: number } | undefined;
   violation: Violation | undefined;
   readonly #loop: Loop;
   readonly #server: Server;
@@ -69,7 +71,7 @@ export class Judge {
       'select rowid, body from audit_receipts where rowid > $1 order by rowid',
       [this.#rowSeen],
     );
-    this.truth.refresh();
+    const isOther = this.truth.refresh();
     const bodies = rows.map(({ body }) => JSON.parse(body) as ReceiptBody);
     const version = this.#server.look<Row & { version: number }>(`select version from state where topic = '*'`)[0]!
       .version;
@@ -78,10 +80,11 @@ export class Judge {
       this.log.written(body, rows[at]!.body);
       this.#receipt(body, version);
     }
-    if (version > this.#version) {
+    if (isOther) {
       this.counts.changes++;
       if (!bodies.some(({ kind }) => kind === 'control'))
         this.fail(`13: version ${version} was made without a receipt`);
+      if (version === this.#version) this.fail(`2: a change under version ${version} of which nobody will hear`);
     }
     this.#version = version;
     this.log.sequenced();
@@ -113,6 +116,7 @@ export class Judge {
     const earlier = this.#intentOf.get(digest);
     if (earlier !== undefined) this.fail(`4: one proof was accepted twice, by ${earlier} and ${body.id}`);
     this.#intentOf.set(digest, body.id);
+    this.latest = { call, at: this.#loop.now };
     const why = this.truth.forbids(call);
     if (why !== undefined) this.fail(`2, 4: intent ${body.id} of call ${call.number} was committed although ${why}`);
   }

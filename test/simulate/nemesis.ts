@@ -1,4 +1,5 @@
 import type { Chance } from './chance.ts';
+import { stopMeanwhile } from './people.ts';
 import type { World } from './world.ts';
 
 /** What goes wrong, and how often beside the others. */
@@ -6,7 +7,7 @@ const FAULTS: readonly (readonly [weight: number, fault: (world: World, chance: 
   [4, crash],
   [4, partition],
   [3, halfPartition],
-  [3, freeze],
+  [4, freeze],
   [2, loseMessages],
   [2, slowNetwork],
   [2, restartDatabase],
@@ -17,6 +18,8 @@ const FAULTS: readonly (readonly [weight: number, fault: (world: World, chance: 
   [1, fullDisk],
   [2, hangUpstream],
 ];
+/** How many commits are struck; those with an intent in them, and others. */
+const STRIKES = { intents: 0.04, others: 0.005 };
 const TOTAL = FAULTS.reduce((sum, [weight]) => sum + weight, 0);
 
 /** Brings one trouble after another until `until`, several at a time. */
@@ -31,7 +34,36 @@ export function unleash(world: World, chance: Chance, until: number): void {
     world.loop.tell(`fault: ${fault(world, chance)}`);
     world.loop.after(chance.between(100, 1_800), next);
   };
+  world.afterCommit = (client) => {
+    if (world.loop.now < until && chance.happens(STRIKES[hasIntent(world) ? 'intents' : 'others']))
+      strike(world, client, chance);
+  };
   next();
+}
+
+function hasIntent(world: World): boolean {
+  return world.judge.latest?.at === world.loop.now;
+}
+
+/** At the moment between a commit and its answer. */
+function strike(world: World, client: string, chance: Chance): void {
+  const machine = world.machines.find((known) => world.processOf(known)?.name === client);
+  if (machine === undefined) return;
+  const ms = chance.between(300, 3_500);
+  const kind = chance.pick(['crash', 'freeze', 'freeze', 'cut'] as const);
+  world.loop.tell(`fault: ${kind} of ${client} after its commit`);
+  switch (kind) {
+    case 'crash':
+      world.crash(machine, ms);
+      break;
+    case 'freeze':
+      world.processOf(machine)?.freeze(ms);
+      stopMeanwhile(world, machine, ms, chance);
+      break;
+    case 'cut':
+      machine.link.cut('back', ms);
+      break;
+  }
 }
 
 export function healAll(world: World): void {
@@ -67,8 +99,9 @@ function halfPartition(world: World, chance: Chance): string {
 
 function freeze(world: World, chance: Chance): string {
   const machine = chance.pick(world.machines);
-  const ms = chance.between(50, 3_000);
+  const ms = chance.between(50, 4_500);
   world.processOf(machine)?.freeze(ms);
+  if (chance.happens(0.6)) stopMeanwhile(world, machine, ms, chance);
   return `${machine.name} is frozen for ${ms.toFixed(0)} ms`;
 }
 

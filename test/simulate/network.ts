@@ -38,7 +38,7 @@ export class Link {
   /** How long a message takes that is sent now; undefined where it does not arrive. */
   transit(direction: Direction): number | undefined {
     const usual = this.#chance.between(0.2, this.#chance.happens(0.05) ? 40 : 3);
-    const ms = this.#loop.now < this.#slowUntil ? usual * 50 : usual;
+    const ms = this.#loop.now < this.#slowUntil ? Math.min(usual * 30, 300) : usual;
     if (this.#loop.now < this.#cutUntil[direction] || this.#chance.happens(this.loss)) return undefined;
     return ms;
   }

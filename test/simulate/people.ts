@@ -3,11 +3,12 @@ import { isRefusal } from '../../src/core/refusal.ts';
 import type { Agent } from './call.ts';
 import type { Chance } from './chance.ts';
 import { changePolicy } from './policy.ts';
-import type { Replica } from './replica.ts';
+import type { Machine, Replica } from './replica.ts';
 import type { World } from './world.ts';
 
 const CALL_EVERY_MS = 45;
-const CHANGE_EVERY_MS = 900;
+const CHANGE_EVERY_MS = 800;
+const TIDY_EVERY_MS = 1_200;
 
 /** Agents that call, and somebody who replays what they said to whatever replica. */
 export function callAway(world: World, chance: Chance, until: number): void {
@@ -39,11 +40,27 @@ export function changeThings(world: World, chance: Chance, until: number): void 
     world.loop.after(chance.between(0, 2 * CHANGE_EVERY_MS), next);
   };
   next();
+  tidyUp(world, chance.fork(), until);
+}
+
+/** Somebody looks at what stands and lifts it, or the world would soon stand still. */
+function tidyUp(world: World, chance: Chance, until: number): void {
+  if (world.loop.now >= until) return;
+  const replica = world.replicas.get(chance.pick(world.machines));
+  replica?.process.after(0, async () => {
+    await liftAll(replica);
+    for (const agent of world.agents) if (world.judge.truth.denies(agent.id)) await permit(world, replica, agent, true);
+  });
+  world.loop.after(chance.between(0, 2 * TIDY_EVERY_MS), () => tidyUp(world, chance, until));
+}
+
+async function liftAll(replica: Replica): Promise<void> {
+  for (const { stop } of replica.identity.stops.list()) await replica.identity.stops.lift(stop, 'local');
 }
 
 async function change(world: World, replica: Replica, agent: Agent, chance: Chance): Promise<void> {
   const { runs, agents } = replica.identity;
-  switch (chance.pick(['stop', 'stop', 'stop', 'policy', 'policy', 'run', 'agent'])) {
+  switch (chance.pick(['stop', 'stop', 'stop', 'stop', 'policy', 'policy', 'run', 'agent'])) {
     case 'stop':
       return stopForAWhile(world, replica, agent, chance);
     case 'policy':
@@ -62,18 +79,31 @@ async function change(world: World, replica: Replica, agent: Agent, chance: Chan
 async function stopForAWhile(world: World, replica: Replica, agent: Agent, chance: Chance): Promise<void> {
   const [kind, id] = target(agent, chance);
   world.loop.tell(`${replica.process.name} is told to stop ${kind} ${id}`);
-  world.loop.after(chance.between(50, 2_500), () => {
+  world.loop.after(chance.between(50, chance.happens(0.3) ? 4_000 : 800), () => {
     const other = world.replicas.get(chance.pick(world.machines));
-    other?.process.after(0, async () => {
-      for (const { stop } of other.identity.stops.list()) await other.identity.stops.lift(stop, 'local');
-    });
+    other?.process.after(0, () => void liftAll(other));
   });
   const stop = await replica.identity.stops.set({ kind, id, reason: 'simulated', by: 'local' });
   world.loop.tell(`stop of ${kind} ${isRefusal(stop) ? stop.code : stop.durable ? 'durable' : 'pending'}`);
 }
 
+/** The worst moment for a replica to be away: its calls' intents are durable, and their agent is stopped elsewhere. */
+export function stopMeanwhile(world: World, away: Machine, ms: number, chance: Chance): void {
+  const agent = world.judge.latest?.call.agent ?? chance.pick(world.agents);
+  const other = chance.pick(world.machines.filter((machine) => machine !== away));
+  world.loop.after(chance.between(0, 200), () => {
+    const replica = world.replicas.get(other);
+    replica?.process.after(0, async () => {
+      const stop = await replica.identity.stops.set({ kind: 'agent', id: agent.id, reason: 'simulated', by: 'local' });
+      if (!isRefusal(stop)) world.loop.after(ms + 500, () => void replica.identity.stops.lift(stop.stop, 'local'));
+    });
+  });
+}
+
 function target(agent: Agent, chance: Chance): [StopKind, string | null] {
-  switch (chance.pick(['agent', 'agent', 'agent', 'run', 'key', 'token', 'upstream', 'all'] as const)) {
+  if (chance.happens(0.05)) return ['all', null];
+  if (chance.happens(0.05)) return ['upstream', 'journal'];
+  switch (chance.pick(['agent', 'run', 'key', 'token'] as const)) {
     case 'agent':
       return ['agent', agent.id];
     case 'run':
@@ -82,10 +112,6 @@ function target(agent: Agent, chance: Chance): [StopKind, string | null] {
       return ['key', agent.key.thumbprint];
     case 'token':
       return ['token', agent.tokenId];
-    case 'upstream':
-      return ['upstream', 'journal'];
-    default:
-      return ['all', null];
   }
 }
 

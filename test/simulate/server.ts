@@ -9,9 +9,14 @@ import type { Loop } from './loop.ts';
 import { EPOCH_MS } from './process.ts';
 
 const LOCK_WAIT_MS_MAX = 1_500;
+/**
+ * As PostgreSQL's `idle_in_transaction_session_timeout`, and shorter than the product sets it, since here whoever writes
+ * keeps all others from writing.
+ */
+const IDLE_MS_MAX = 400;
 
 /** One transaction's place at the server. Dead once its connection is, or the server was restarted. */
-export type Session = { client: string; state: 'idle' | 'writing' | 'dead'; hints: Set<string>; commits: boolean };
+export type Session = { client: string; state: 'idle' | 'writing' | 'dead'; hints: Set<string>; used_at: number };
 
 /**
  * The database server: real SQL on SQLite, seen through PostgreSQL's eyes. Who reads sees what is committed and waits for
@@ -30,7 +35,7 @@ export class Server {
   #downUntil = 0;
   #slowUntil = 0;
   /** Called after each commit, before anybody learns of it. */
-  committed: () => void = () => {};
+  committed: (client: string) => void = () => {};
   /** Called with a channel once its hint may be sent. */
   hint: (channel: string) => void = () => {};
 
@@ -109,7 +114,7 @@ export class Server {
   }
 
   open(client: string): Session {
-    return { client, state: 'idle', hints: new Set(), commits: false };
+    return { client, state: 'idle', hints: new Set(), used_at: 0 };
   }
 
   /** A statement outside of any transaction. */
@@ -129,18 +134,29 @@ export class Server {
     this.#holder = session;
     session.state = 'writing';
     this.#writer.script('begin immediate');
+    session.used_at = this.#loop.now;
+    this.#endWhenIdle(session);
   }
 
   write(session: Session, text: string, values: readonly SqlValue[]): Row[] {
     if (session.state !== 'writing') throw broken();
+    session.used_at = this.#loop.now;
     return mapped(() => this.#writer.rows(text, values));
+  }
+
+  /** Waits for the disk, then commits. */
+  async flushed(session: Session): Promise<void> {
+    const ms = this.flush();
+    session.used_at = this.#loop.now + ms;
+    await this.#loop.pause(ms);
+    this.commit(session);
   }
 
   commit(session: Session): void {
     if (session.state === 'dead') throw broken();
     if (session.state === 'writing') {
       this.#writer.script('commit');
-      this.committed();
+      this.committed(session.client);
       this.#leave(session);
     }
     for (const channel of session.hints) this.hint(channel);
@@ -153,6 +169,14 @@ export class Server {
     if (!wasWriting) return;
     this.#writer.script('rollback');
     this.#leave(session);
+  }
+
+  #endWhenIdle(session: Session): void {
+    this.#loop.after(session.used_at + IDLE_MS_MAX - this.#loop.now, () => {
+      if (session.state !== 'writing') return;
+      if (this.#loop.now - session.used_at > IDLE_MS_MAX - 1) this.end(session);
+      else this.#endWhenIdle(session);
+    });
   }
 
   #leave(session: Session): void {

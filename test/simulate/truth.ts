@@ -20,7 +20,18 @@ export class Truth {
     this.#loop = loop;
   }
 
-  refresh(): void {
+  /** Reads everything again; whether anything is other than it was. */
+  refresh(): boolean {
+    const before = this.#all();
+    this.#read();
+    return this.#all() !== before;
+  }
+
+  #all(): string {
+    return JSON.stringify([this.#stops, [...this.#generations], [...this.#ended], [...this.#denied]]);
+  }
+
+  #read(): void {
     this.#stops = this.#server.look<StopRow>('select id, kind, target from identity_stops');
     const agents = this.#server.look<Row & { id: string; generation: number }>(
       'select id, generation from identity_agents where removed_at is null',
@@ -38,6 +49,10 @@ export class Truth {
       this.#note(`agent ${agent} ${generation}`);
       this.#since.delete(`agent ${agent} is removed`);
     }
+  }
+
+  denies(agent: string): boolean {
+    return this.#denied.has(agent);
   }
 
   /** Why this call may not be recorded as intended, under what is committed now. */

@@ -23,7 +23,7 @@ import { type Machine, openReplica, type Replica } from './replica.ts';
 import { Server } from './server.ts';
 import { Upstream } from './upstream.ts';
 
-const AGENTS = ['triage', 'writer', 'reader'];
+const AGENTS = ['triage', 'writer', 'reader', 'builder', 'keeper', 'seller'];
 const REOPEN_MS = 300;
 
 /** Three replicas over one database, agents before them, a server behind them; and the judge, who sees all of it. */
@@ -37,6 +37,8 @@ export class World {
   readonly agents: Agent[] = [];
   /** By machine: the present life of its process; absent while it is down or starting. */
   readonly replicas = new Map<Machine, Replica>();
+  /** For who wants to strike when it hurts: a commit is durable and nobody has heard of it. */
+  afterCommit: (client: string) => void = () => {};
   readonly #processes = new Map<Machine, Process>();
   readonly #identified = new WeakSet<object>();
   readonly #bug: Bug | undefined;
@@ -64,7 +66,10 @@ export class World {
     const tables = [...stateMigrations, ...identityMigrations, ...auditMigrations].map(({ sql }) => sql);
     for (const sql of tables) this.server.script(typeof sql === 'string' ? sql : sql.sqlite);
     this.server.script(POLICY_TABLE);
-    this.server.committed = () => this.judge.committed();
+    this.server.committed = (client) => {
+      this.judge.committed();
+      this.afterCommit(client);
+    };
     this.server.hint = (channel) => {
       for (const replica of this.replicas.values()) replica.hear(channel);
     };
@@ -129,13 +134,11 @@ export class World {
   /** Registers the agents through the first replica, as an operator would. */
   async settle(): Promise<void> {
     for (const machine of this.machines) this.start(machine);
-    await this.run(2_000);
+    while (this.replicas.size < this.machines.length) await this.run(500);
     for (const id of AGENTS) {
       const agent: Agent = { id, key: new AgentKey(this.chance), generation: 1, run: '', token: '', tokenId: '' };
       this.agents.push(agent);
-      await this.server.change((query) =>
-        query('insert into simulated_policy (agent, permitted) values ($1, 1)', [id]),
-      );
+      void this.server.change((query) => query('insert into simulated_policy (agent, permitted) values ($1, 1)', [id]));
       void this.register(agent, this.replicas.get(this.machines[0]!)!);
     }
     await this.run(2_000);
