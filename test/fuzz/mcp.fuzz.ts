@@ -101,7 +101,7 @@ const mcp = await openMcp({
   random,
   challenges: () => [],
   settings: () => ({
-    limits: { body_bytes_max: 65_536, sessions_per_agent_max: 10 },
+    limits: { body_bytes_max: 65_536, sessions_per_agent_max: 10, exchange_ms_max: 60_000 },
     upstreams: { docs: { tools: { read: { arguments: { path: 'path' }, each: [], effect: 'write' } } } },
   }),
   stateKey: new Secret(new Uint8Array(randomBytes(32))),

@@ -17,7 +17,7 @@ import type { RpcId } from './wire.ts';
 
 /** What this side of MCP reads of the configuration, at each use: a reload takes effect with the next request. */
 export type McpSettings = {
-  limits: { body_bytes_max: number; sessions_per_agent_max: number };
+  limits: { body_bytes_max: number; sessions_per_agent_max: number; exchange_ms_max: number };
   upstreams: Readonly<Record<string, { tools: Readonly<Record<string, ToolSettings>> }>>;
 };
 

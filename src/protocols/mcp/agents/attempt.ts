@@ -107,6 +107,8 @@ export class McpAttempt implements Attempt {
   }
 
   #refused(refusal: Refusal, receipt: string | undefined): Promise<void> {
+    // A stream that answers no request has nothing to say it with: it ends, and the next attempt is told.
+    if (this.#asked === undefined && this.#reply.isStreaming) return this.#reply.end(200, undefined);
     const { status, ...body } = tell(refusal, receipt, this.#asked);
     const challenges = this.#parts.challenges(refusal, this.#door.path);
     if (challenges.length > 0) this.#reply.headers['www-authenticate'] = [...challenges];

@@ -30,6 +30,8 @@ const IN_BAND: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   'stage_failed',
   'stage_timed_out',
   'gateway_stopping',
+  'exchange_timed_out',
+  'caller_gone',
 ]);
 
 const RPC_CODES: Partial<Record<RefusalCode, number>> = {

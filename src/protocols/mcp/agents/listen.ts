@@ -7,7 +7,7 @@ import { locate } from './calls.ts';
 import { openFor, type Prepared, prepare } from './forwarding.ts';
 import { LIST_NAMES, LIST_NOTICES, type ListName, watchLists } from './lists.ts';
 import { type Say, sayOn } from './notices.ts';
-import { firstAborted } from './signals.ts';
+import { endOfListening } from './signals.ts';
 import { badParams, META, MODERN } from './wire.ts';
 
 const RESOURCES_MAX = 64;
@@ -71,9 +71,11 @@ async function stream(
   const stop = watchLists(asking, lists, io, (name) => void say(LIST_NOTICES[name], {}));
   const uris = watched?.params['notifications'] as JsonObject | undefined;
   await say('notifications/subscriptions/acknowledged', { notifications: acknowledged(asking, lists, watched, uris) });
-  const upstream = watched ? watch(asking, watched, io, say) : undefined;
-  const over = firstAborted([io.signal, asking.parts.closing]);
+  const done = new AbortController();
+  const upstream = watched ? watch(asking, watched, AbortSignal.any([io.signal, done.signal]), say) : undefined;
+  const over = endOfListening(asking.parts, io.signal);
   await (upstream === undefined ? over : Promise.race([over, upstream]));
+  done.abort();
   stop();
   return result({ resultType: 'complete', _meta: { [META.subscription]: id } });
 }
@@ -93,14 +95,14 @@ function acknowledged(
 }
 
 /** Passes on what the server says of the resources that were decided. Ends when the server's stream does. */
-async function watch(asking: Asking, watched: Prepared, io: ForwardIo, say: Say): Promise<void> {
+async function watch(asking: Asking, watched: Prepared, signal: AbortSignal, say: Say): Promise<void> {
   const session = await openFor(asking, watched.server, MODERN);
   if (isRefusal(session) || session.era !== MODERN) return;
   const decided = (watched.params['notifications'] as JsonObject)['resourceSubscriptions'] as string[];
   await session.send(
     { bytes: watched.bytes, id: watched.id, method: watched.method, params: watched.params },
     {
-      signal: AbortSignal.any([io.signal, asking.parts.closing]),
+      signal,
       onNotification: (method, params) => {
         const { uri } = params;
         if (method !== 'notifications/resources/updated' || typeof uri !== 'string') return undefined;

@@ -8,7 +8,7 @@ import { isRpcId } from './message.ts';
 import { sayOn } from './notices.ts';
 import type { Reply } from './reply.ts';
 import type { Session } from './sessions.ts';
-import { firstAborted } from './signals.ts';
+import { endOfListening } from './signals.ts';
 
 /**
  * What an agent sends beside requests. It proves who sends it as every request does, and is recorded like one: an
@@ -51,7 +51,7 @@ export function openStream(
     const say = sayOn(io, undefined);
     const stopListening = session.listen(({ method, params }) => void say(method, params));
     const stopChanges = watchLists(view, LIST_NAMES, io, (name) => void say(LIST_NOTICES[name], {}));
-    await firstAborted([io.signal, session.closed, view.parts.closing]);
+    await endOfListening(view.parts, io.signal, session.closed);
     stopListening();
     stopChanges();
     return result({});

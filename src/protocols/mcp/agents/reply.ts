@@ -52,6 +52,10 @@ export class Reply {
     response.on('close', () => this.#closed());
   }
 
+  get isStreaming(): boolean {
+    return this.#streaming;
+  }
+
   /** Aborted when nobody waits for the answer any more. */
   get gone(): AbortSignal {
     return this.#gone.signal;
