@@ -143,7 +143,7 @@ function engineFor(texts: readonly string[]): Engine {
   const onDisagreement = (): void => {
     throw new Error('cedar-wasm disagrees');
   };
-  const engine = createEngine({ clock: systemClock, onDisagreement }, createPolicySet(text));
+  const engine = createEngine({ clock: systemClock, onDisagreement, report: onDisagreement }, createPolicySet(text));
   engine.useCatalog([CATALOG]);
   return engine;
 }

@@ -74,6 +74,40 @@ for (const [name, [text, points, message]] of Object.entries(WRONG)) {
   });
 }
 
+/** Each of these runs over cedar-wasm's stack, after which it would answer nothing any more. */
+const TOO_DEEP: Record<string, string> = {
+  'nested parentheses': `${'('.repeat(2_000)}true${')'.repeat(2_000)}`,
+  'nested sets': `${'['.repeat(500)}1${']'.repeat(500)} == 1`,
+  'nested records': `${'{"a":'.repeat(500)}1${'}'.repeat(500)} == 1`,
+  'a chain of sums': `${'1 + '.repeat(900)}1 == 1`,
+  'a chain of attributes': `context${'.a'.repeat(900)} == 1`,
+  'a chain of indexes': `context${'["a"]'.repeat(600)} == 1`,
+  'a chain of conditions': `${'if true then true else '.repeat(700)}true`,
+  'a chain of alternatives': `${'true || '.repeat(950)}true`,
+  'brackets that never close': '('.repeat(2_900),
+  'a very long set': `[${'1,'.repeat(5_000)}1].contains(1)`,
+};
+
+for (const [name, condition] of Object.entries(TOO_DEEP)) {
+  test(`${name} never reach cedar-wasm, and it answers afterwards`, () => {
+    const files = [{ name: 'a.cedar', text: `${permit('one')}${permit('two', condition)}` }];
+    for (const { problems } of [checkPolicies(files, { catalogs: [FILES] }), formatPolicies(files)]) {
+      assert.match(problems[0]!.message, /nested or chained more than|tokens, and may have/);
+      assert.equal(problems[0]!.line, 3);
+    }
+    assert.deepEqual(checkPolicies([{ name: 'a.cedar', text: permit('one') }], { catalogs: [FILES] }).problems, []);
+  });
+}
+
+test('what people write is not too deep', () => {
+  const alternatives = Array.from({ length: 200 }, (_, at) => `context.args.path like "reports/${at}/*"`).join(' || ');
+  const nested = `${'(true && '.repeat(20)}context.args.path == "a"${')'.repeat(20)}`;
+  for (const condition of [alternatives, nested]) {
+    const text = `${head} permit ${body} when { ${condition} };`;
+    assert.deepEqual(checkPolicies([{ name: 'a.cedar', text }], { catalogs: [FILES] }).problems, []);
+  }
+});
+
 const DIFFERING: readonly ServerCatalog[] = [
   FILES,
   catalog('db', {

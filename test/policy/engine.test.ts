@@ -11,7 +11,7 @@ import type { JsonObject } from '../../src/core/json.ts';
 import type { ServerCatalog } from '../../src/core/manifest.ts';
 import { call, catalog, FILES, forbid, permit } from './support.ts';
 
-type Held = { engine: Engine; disagreements: Disagreement[]; pass(ms: number): void };
+type Held = { engine: Engine; disagreements: Disagreement[]; reports: string[]; pass(ms: number): void };
 
 function engineOf(
   text: string,
@@ -29,17 +29,21 @@ function engineOf(
     },
   };
   const disagreements: Disagreement[] = [];
+  const reports: string[] = [];
   const read = readPolicies([{ name: 'a.cedar', text }], FULFILLABLE);
   assert.deepEqual(read.problems, []);
   const set = createPolicySet(read);
   const onDisagreement = (one: Disagreement): void => void disagreements.push(one);
-  const engine = createEngine({ clock, onDisagreement }, spoil?.(set) ?? set);
+  const engine = createEngine(
+    { clock, onDisagreement, report: (problem) => void reports.push(problem) },
+    spoil?.(set) ?? set,
+  );
   engine.useCatalog(catalogs);
   const pass = (ms: number): void => {
     now += ms;
     for (const work of waiting.splice(0)) work();
   };
-  return { engine, disagreements, pass };
+  return { engine, disagreements, reports, pass };
 }
 
 const PATH_RULE = permit('reports', 'context.args.path like "reports/*"', '@public("Read below reports/.")');
@@ -306,4 +310,28 @@ test('a key named __proto__ in a policy is left to cedar-wasm: it does not survi
     FULFILLABLE,
   ).policies;
   assert.equal(compilePolicy(source!, 0).conjuncts, undefined);
+});
+
+test('a comparison that cannot be made is told, and changes nothing', () => {
+  const failing = (set: PolicySet): PolicySet => ({
+    ...set,
+    evaluateByReference: () => {
+      throw new Error('memory access out of bounds');
+    },
+  });
+  const { engine, disagreements, reports, pass } = engineOf(PATH_RULE, [FILES], failing);
+  engine.decide(call('files/read', { path: 'reports/a' }));
+  pass(1);
+  assert.equal(engine.evaluator, 'compiled');
+  assert.deepEqual(disagreements, []);
+  assert.deepEqual(reports, ['a decision could not be compared with cedar-wasm']);
+});
+
+test('a deny by a clause too deep to be printed is a deny all the same', () => {
+  const deep = `${'('.repeat(30)}context.args.path == "x"${' && true)'.repeat(30)}`;
+  const chain = Array.from({ length: 100 }, () => 'context.args.path == "x"').join(' || ');
+  const { engine } = engineOf(permit('deep', deep) + permit('chain', chain));
+  const decision = engine.decide(call('files/read', { path: 'a' }));
+  assert.equal(decision.code, 'policy_denied');
+  assert.match(decision.summary, /chain: \(a clause that is too deep to be shown\)/);
 });

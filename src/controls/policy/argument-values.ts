@@ -14,6 +14,8 @@ export type MappedArguments = {
   nulls: readonly string[];
   /** Paths of arguments that policy cannot see. */
   unmapped: readonly string[];
+  /** How many values there are, elements and fields counted. */
+  values: number;
 };
 
 /** What does not fit the declared schema, for the operator: `path is not a string`. */
@@ -25,13 +27,18 @@ export class ArgumentsInvalid {
 }
 
 const NOTHING: readonly string[] = [];
-const NO_ARGUMENTS: MappedArguments = { record: new CedarRecord(new Map()), nulls: NOTHING, unmapped: NOTHING };
+const NO_ARGUMENTS: MappedArguments = {
+  record: new CedarRecord(new Map()),
+  nulls: NOTHING,
+  unmapped: NOTHING,
+  values: 0,
+};
 
 export function mapArguments(args: JsonObject, type: ArgumentRecord): MappedArguments | ArgumentsInvalid {
   if (type.fields.size === 0 && Object.keys(args).length === 0) return NO_ARGUMENTS;
   const mapping = new Mapping();
   const record = mapping.record(args, type, '');
-  return mapping.invalid ?? { record, nulls: mapping.nulls, unmapped: mapping.unmapped };
+  return mapping.invalid ?? { record, nulls: mapping.nulls, unmapped: mapping.unmapped, values: mapping.values };
 }
 
 /** Arguments of something that declares none, or is not registered: there, but hidden. */
@@ -40,6 +47,7 @@ export const UNDECLARED: ArgumentRecord = { kind: 'record', fields: new Map(), o
 class Mapping {
   readonly nulls: string[] = [];
   readonly unmapped: string[] = [];
+  values = 0;
   invalid: ArgumentsInvalid | undefined;
 
   record(object: JsonObject, type: ArgumentRecord, path: string): CedarRecord {
@@ -49,6 +57,7 @@ class Mapping {
       const value = this.#field(name, object[name] as JsonValue, type, path);
       if (value === undefined) continue;
       fields.set(name, value);
+      this.values += 1;
       if (value instanceof Failure) hidden ??= value;
       else if (value instanceof CedarRecord) hidden ??= value.hidden;
     }
@@ -94,6 +103,7 @@ class Mapping {
       if (scalar === 'inexact') return this.#hide(value, path, 'a number with more than four decimals');
       elements.push(scalar.value);
     }
+    this.values += elements.length;
     return new CedarSet(elements);
   }
 

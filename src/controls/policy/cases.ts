@@ -44,13 +44,14 @@ function engineFor(cases: CaseFile, policies: readonly PolicyFile[], problems: P
   const files = cases.policies === undefined ? policies : [{ name: cases.name, text: cases.policies }];
   const text = readPolicies(files, FULFILLABLE);
   const each = (server: string, tool: string) => cases.each[`${server}/${tool}`] ?? [];
-  const engine = createEngine({ clock: NO_TIME, onDisagreement: () => {}, each }, createPolicySet(text));
+  const engine = createEngine({ clock: NO_TIME, onDisagreement: NOBODY, report: NOBODY, each }, createPolicySet(text));
   engine.useCatalog(catalogsOf(cases));
   const found = [...text.problems, ...validatePolicies(text, engine.registered)];
   problems.push(...found);
   return found.some((problem) => problem.severity === 'error') ? undefined : engine;
 }
 
+const NOBODY = (): void => {};
 /** Nothing is sampled: nobody would hear of it. */
 const NO_TIME = { now: () => 0, monotonic: () => 0, after: () => () => {} };
 

@@ -1,9 +1,11 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { ServerCatalog } from '../../core/manifest.ts';
 import { registerCatalogs } from './catalog.ts';
+import { tooComplex } from './cedar/complexity.ts';
+import { splitPolicies } from './cedar/lexer.ts';
 import { compilePolicy } from './cedar/policy.ts';
 import { lineStarts, placeIn, unitsOf } from './places.ts';
-import { readPolicies } from './source.ts';
+import { readPolicies, tooComplexProblem } from './source.ts';
 import type { PolicyFile, PolicyProblem } from './types.ts';
 import { validatePolicies } from './validate.ts';
 import { FULFILLABLE } from './vocabulary.ts';
@@ -40,7 +42,14 @@ export type Formatting = { files: readonly FormattedFile[]; problems: readonly P
 /** Cedar's own formatter. A file that does not parse is left as it is, with its problem. */
 export function formatPolicies(files: readonly PolicyFile[]): Formatting {
   const problems: PolicyProblem[] = [];
-  const formatted = files.map(({ name, text }): FormattedFile => {
+  const formatted = files.map((file): FormattedFile => {
+    const { name, text } = file;
+    for (const { start, end } of splitPolicies(text)) {
+      const complaint = tooComplex(text.slice(start, end));
+      if (complaint === undefined) continue;
+      problems.push(tooComplexProblem(file, start, complaint));
+      return { name, text, changed: false };
+    }
     const answer = cedar.formatPolicies({ policyText: text, lineWidth: 100, indentWidth: 2 });
     if (answer.type === 'success') {
       return { name, text: answer.formatted_policy, changed: answer.formatted_policy !== text };

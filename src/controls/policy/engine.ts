@@ -17,6 +17,8 @@ export type EngineOptions = {
   clock: Clock;
   /** Called once, after the engine has switched to cedar-wasm. Must not throw. */
   onDisagreement(disagreement: Disagreement): void;
+  /** Told where a decision could not be compared. */
+  report(problem: string, error: unknown): void;
   each?: Each;
 };
 
@@ -28,6 +30,8 @@ export interface Engine extends PolicyEngine {
   list(): readonly PolicyListing[];
 }
 
+/** An agent chooses how much it sends, and cedar-wasm copies all of it. */
+const SAMPLED_VALUES_MAX = 500;
 /** Lists of as many runs are kept; beyond that they are made anew. */
 const LISTS_MAX = 256;
 const LIST_ENTRIES_MAX = 20_000;
@@ -47,7 +51,7 @@ class CedarEngine implements Engine {
   constructor(options: EngineOptions, first: PolicySet) {
     this.#set = first;
     this.#each = options.each;
-    this.#sampler = createSampler(options.clock, options.onDisagreement);
+    this.#sampler = createSampler(options);
   }
 
   get set(): string {
@@ -126,7 +130,8 @@ class CedarEngine implements Engine {
   #evaluate({ environment, args }: Prepared): LoadedOutcome[] {
     if (this.#sampler.disagreed) return this.#set.evaluateByReference(environment, args.unmapped);
     const outcomes = this.#set.evaluate(environment, args.unmapped);
-    if (args.record.hidden === undefined) this.#sampler.consider(this.#set, environment, outcomes);
+    if (args.record.hidden === undefined && args.values <= SAMPLED_VALUES_MAX)
+      this.#sampler.consider(this.#set, environment, outcomes);
     return outcomes;
   }
 

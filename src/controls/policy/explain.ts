@@ -77,20 +77,21 @@ function clauseOfConjunct(conjunct: Conjunct): ReadClause {
   return clause;
 }
 
-/** Cedar's own spelling, since the JSON form has lost the author's. */
+/** Cedar's own spelling, since the JSON form has lost the author's. Its reader of JSON goes less deep than its parser. */
 function clauseText({ expression, negated }: Conjunct): string {
   const kind = negated ? 'unless' : 'when';
   const all = { op: 'All' } as const;
-  const answer = cedar.policyToText({
-    effect: 'permit',
-    principal: all,
-    action: all,
-    resource: all,
-    conditions: [{ kind, body: expression as cedar.Expr }],
-  });
-  if (answer.type === 'failure') return '(cannot be shown)';
-  return answer.text.slice(answer.text.indexOf(kind)).replace(/;\s*$/, '');
+  const conditions: cedar.Clause[] = [{ kind, body: expression as cedar.Expr }];
+  try {
+    const answer = cedar.policyToText({ effect: 'permit', principal: all, action: all, resource: all, conditions });
+    if (answer.type === 'failure') return NOT_SHOWN;
+    return answer.text.slice(answer.text.indexOf(kind)).replace(/;\s*$/, '');
+  } catch {
+    return NOT_SHOWN;
+  }
 }
+
+const NOT_SHOWN = '(a clause that is too deep to be shown)';
 
 /** Every attribute path in the clause, each once. */
 function pathsOf(expression: CedarJson): ReadClause['paths'] {

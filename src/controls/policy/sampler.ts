@@ -17,13 +17,26 @@ export interface Sampler {
 
 const SAMPLE_MS_MIN = 500;
 
-export function createSampler(clock: Clock, onDisagreement: (disagreement: Disagreement) => void): Sampler {
+export type SamplerOptions = {
+  clock: Clock;
+  onDisagreement(disagreement: Disagreement): void;
+  report(problem: string, error: unknown): void;
+};
+
+export function createSampler({ clock, onDisagreement, report }: SamplerOptions): Sampler {
   let disagreed = false;
   let next_at = Number.NEGATIVE_INFINITY;
   const compare = (set: PolicySet, environment: Environment, outcomes: readonly LoadedOutcome[]): void => {
     // A set that has been replaced meanwhile is nobody's any more.
     if (disagreed || set.released) return;
-    const policies = differences(set, environment, outcomes);
+    let policies: readonly string[];
+    try {
+      policies = differences(set, environment, outcomes);
+    } catch (error) {
+      // That says nothing against the closures, and cedar-wasm would be no better alone.
+      report('a decision could not be compared with cedar-wasm', error);
+      return;
+    }
     if (policies.length === 0) return;
     disagreed = true;
     const { action, resource } = environment;
@@ -47,7 +60,7 @@ export function createSampler(clock: Clock, onDisagreement: (disagreement: Disag
   };
 }
 
-/** Ids of policies that came out otherwise. A comparison that cannot be made counts as a difference. */
+/** Ids of policies that came out otherwise. */
 function differences(set: PolicySet, environment: Environment, outcomes: readonly LoadedOutcome[]): string[] {
   const plain = (list: readonly LoadedOutcome[]): Map<string, string> =>
     new Map(
@@ -56,11 +69,7 @@ function differences(set: PolicySet, environment: Environment, outcomes: readonl
         return outcome === undefined ? [] : [[policy.id, outcome] as const];
       }),
     );
-  try {
-    const ours = plain(outcomes);
-    const theirs = plain(set.evaluateByReference(environment, []));
-    return [...new Set([...ours.keys(), ...theirs.keys()])].filter((id) => ours.get(id) !== theirs.get(id));
-  } catch (error) {
-    return [`cedar-wasm could not be asked: ${error instanceof Error ? error.message : String(error)}`];
-  }
+  const ours = plain(outcomes);
+  const theirs = plain(set.evaluateByReference(environment, []));
+  return [...new Set([...ours.keys(), ...theirs.keys()])].filter((id) => ours.get(id) !== theirs.get(id));
 }

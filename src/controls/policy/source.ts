@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { readAnnotations } from './annotations.ts';
+import { tooComplex } from './cedar/complexity.ts';
 import { splitPolicies } from './cedar/lexer.ts';
 import { lineStarts, type PolicySource, placeIn, problemOf, unitsOf } from './places.ts';
 import type { PolicyFile, PolicyProblem } from './types.ts';
@@ -43,6 +44,11 @@ function readFile(file: PolicyFile, problems: PolicyProblem[]): PolicySource[] {
   const lines = lineStarts(file.text);
   for (const { start, end } of splitPolicies(file.text)) {
     const text = file.text.slice(start, end);
+    const complaint = tooComplex(text);
+    if (complaint !== undefined) {
+      problems.push(tooComplexProblem(file, start, complaint));
+      continue;
+    }
     const answer = cedar.policyToJson(text);
     if (answer.type === 'failure') {
       problems.push(...answer.errors.map((error) => parseProblem(file, start, text, error)));
@@ -57,6 +63,18 @@ function readFile(file: PolicyFile, problems: PolicyProblem[]): PolicySource[] {
     found.push({ id, text, json, effect: json.effect, file: file.name, line, offset: start, annotations });
   }
   return found;
+}
+
+export function tooComplexProblem(file: PolicyFile, start: number, message: string): PolicyProblem {
+  const place = placeIn(lineStarts(file.text), start);
+  return {
+    severity: 'error',
+    file: file.name,
+    ...place,
+    policy: undefined,
+    message,
+    help: 'Split it into several policies.',
+  };
 }
 
 function parseProblem(file: PolicyFile, start: number, text: string, error: cedar.DetailedError): PolicyProblem {
