@@ -9,11 +9,20 @@ export function statusHandlers(ports: ApiPorts): Pick<Handlers, 'status'> {
   return { status: () => describe(ports) };
 }
 
+const STORAGE_AWAY: Fault = {
+  code: 'storage_unavailable',
+  what: 'The database does not answer, so what waits for a person is not known',
+  remedy: 'Nothing is forwarded meanwhile; sallyport kill works all the same. Look at the database.',
+  since: null,
+};
+
 async function describe(ports: ApiPorts): Promise<Status> {
   const state = ports.gateway.state();
   const upstreams = ports.gateway.upstreams();
   const log = ports.ledger.status();
   const policy = ports.policy.status();
+  // The database may be away: then status still says so, for it is asked when something is wrong.
+  const waits = await waiting(ports).catch(() => undefined);
   const { agents_url, faults, replica, leased, state_version, ...own } = state;
   return {
     ...own,
@@ -40,9 +49,10 @@ async function describe(ports: ApiPorts): Promise<Status> {
       activated_by: policy.active.activated_by,
     },
     stops: ports.identity.stops.list().length,
-    waiting: await waiting(ports),
+    waiting: waits ?? [],
     wrong: [
       ...faults,
+      ...(waits === undefined ? [STORAGE_AWAY] : []),
       ...logFaults(log),
       ...gatewayFaults(state),
       ...upstreamFaults(upstreams),
