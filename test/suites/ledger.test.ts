@@ -268,6 +268,25 @@ onEveryDatabase('ledger', (place) => {
     assert.deepEqual([report.verdict, report.open_intents], ['verified', 0], JSON.stringify(report.problems));
   });
 
+  test('a receipt that cannot be written at all fails alone; its exchange is unknown', async () => {
+    const { ledger } = await opened(place);
+    const bent = intent({ facts: facts({ operation: 'tools/\ud800' }) });
+    const results = await Promise.all([ledger.intent(intent()), ledger.intent(bent), ledger.intent(intent())]);
+    const kindsOf = results.map((result) => (isRefusal(result) ? result.code : result.kind));
+    assert.deepEqual(kindsOf, ['committed', 'log_unavailable', 'committed']);
+    const [first, , last] = results.map((result) => (result.kind === 'committed' ? result.receipt : ''));
+    const outcomes = [ledger.outcome(outcome(first!, { stop_cause: '\udfff' })), ledger.outcome(outcome(last!))];
+    assert.ok(isRefusal(await outcomes[0]));
+    assert.ok(!isRefusal(await outcomes[1]));
+    await sleep(systemClock, 400);
+    const receipts = await all(ledger);
+    assert.deepEqual(kinds(receipts), ['intent', 'intent', 'outcome', 'outcome']);
+    const said = receipts.find((receipt) => 'intent' in receipt && receipt.intent === first) as
+      | { outcome?: string }
+      | undefined;
+    assert.equal(said?.outcome, 'unknown');
+  });
+
   test('a story has the exchange by any of its receipts, its children and what took it up', async () => {
     const { ledger } = await opened(place);
     const parent = await committed(ledger);

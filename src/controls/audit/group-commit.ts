@@ -86,12 +86,18 @@ export class GroupCommit {
         return await this.#attempt(group);
       } catch (error) {
         if (attempt < ATTEMPTS_MAX && (await this.#mayRepeat(error))) continue;
+        // One receipt that cannot be written at all must not take the others with it.
+        if (group.length > 1 && !isStorageError(error)) return this.#oneByOne(group);
         // A duplicate is a receipt that is there already, from a try whose answer was lost.
         const uncertain = isStorageError(error, 'uncertain') || isStorageError(error, 'duplicate');
         for (const item of group) item.settle({ kind: 'failed', error, uncertain });
         return;
       }
     }
+  }
+
+  async #oneByOne(group: readonly Item[]): Promise<void> {
+    for (const item of group) await this.#commit([item]);
   }
 
   async #mayRepeat(error: unknown): Promise<boolean> {
@@ -104,49 +110,52 @@ export class GroupCommit {
 
   async #attempt(group: readonly Item[]): Promise<void> {
     const preface = this.#parts.preface();
-    const results = new Map<Item, ItemResult>();
+    const refused = new Map<Item, ItemResult>();
+    let kept: readonly Item[] = [];
+    let first = 0;
     const written = await this.#parts.db.transaction(async (tx) => {
-      results.clear();
-      this.#setAside(group, results);
-      await this.#judge(tx, group, results);
-      const kept = group.filter((item) => !results.has(item));
+      refused.clear();
+      this.#setAside(group, refused);
+      await this.#judge(tx, group, refused);
+      kept = refused.size === 0 ? group : group.filter((item) => !refused.has(item));
       if (kept.length === 0) return 0;
       const drafts = kept.map(({ draft }) => draft);
       if (preface !== undefined) drafts.unshift(preface.draft);
-      const first = await this.#parts.writer().write(tx, drafts, this.#parts.settled());
-      const offset = preface === undefined ? 0 : 1;
-      for (const [at, item] of kept.entries()) results.set(item, { kind: 'written', seat: first + offset + at });
+      const seat = await this.#parts.writer().write(tx, drafts, this.#parts.settled());
+      first = preface === undefined ? seat : seat + 1;
       return drafts.length;
     });
     if (written > 0) preface?.written();
-    for (const item of group) item.settle(results.get(item)!);
+    for (const [at, item] of kept.entries()) item.settle({ kind: 'written', seat: first + at });
+    for (const [item, result] of refused) item.settle(result);
     if (written > 0) this.#parts.committed(written);
   }
 
-  #setAside(group: readonly Item[], results: Map<Item, ItemResult>): void {
+  #setAside(group: readonly Item[], refused: Map<Item, ItemResult>): void {
     const { epoch } = this.#parts.writer();
     for (const item of group) {
       if (item.epoch === undefined || item.epoch === epoch) continue;
-      results.set(item, { kind: 'failed', error: new EpochClosed(item.epoch), uncertain: false });
+      refused.set(item, { kind: 'failed', error: new EpochClosed(item.epoch), uncertain: false });
     }
   }
 
   /** Only what is not stale claims its proof: a stale item comes back with the same one. */
-  async #judge(tx: Transaction, group: readonly Item[], results: Map<Item, ItemResult>): Promise<void> {
+  async #judge(tx: Transaction, group: readonly Item[], refused: Map<Item, ItemResult>): Promise<void> {
     if (!group.some(({ demands }) => demands !== undefined)) return;
     const version = await this.#parts.stateVersion(tx);
-    const claiming: { item: Item; proof: ProofClaim }[] = [];
+    const items: Item[] = [];
+    const proofs: ProofClaim[] = [];
     for (const item of group) {
-      const { demands } = item;
-      if (demands === undefined) continue;
-      if (demands.decided_under !== version) results.set(item, { kind: 'stale' });
-      else if (demands.proof !== undefined) claiming.push({ item, proof: demands.proof });
+      if (item.demands === undefined) continue;
+      const { decided_under, proof } = item.demands;
+      if (decided_under !== version) refused.set(item, { kind: 'stale' });
+      else if (proof !== undefined) {
+        items.push(item);
+        proofs.push(proof);
+      }
     }
-    if (claiming.length === 0) return;
-    const proofs = claiming.map(({ proof }) => proof);
+    if (proofs.length === 0) return;
     const claimed = await this.#parts.claimProofs(tx, proofs);
-    for (const [at, { item }] of claiming.entries()) {
-      if (claimed[at] !== true) results.set(item, { kind: 'replayed' });
-    }
+    for (const [at, item] of items.entries()) if (claimed[at] !== true) refused.set(item, { kind: 'replayed' });
   }
 }

@@ -98,7 +98,7 @@ class GroupedLedger implements Ledger {
       settled: () => this.#open.settled(),
       preface: () => this.#gap.preface((count, since) => this.#drafter.gap(count, since)),
       reopen: () => this.#reopen(),
-      committed: () => this.#onCommitted(),
+      committed: (count) => this.#onCommitted(count),
     });
   }
 
@@ -166,25 +166,34 @@ class GroupedLedger implements Ledger {
     }
     const failed = result.kind === 'failed' ? result : { error: undefined, uncertain: false };
     this.#onFailed(failed.error);
-    void this.#insist(draft.intent, prepared, failed.uncertain, epochOf(seat));
+    void this.#insist(draft.intent, prepared, failed, epochOf(seat));
     return unavailable(failed.error);
   }
 
   /** Writes an outcome that could not be written, however long it takes; a restart makes it `unknown` instead. */
-  async #insist(intent: string, draft: Draft, wasUncertain: boolean, epoch: number): Promise<void> {
-    let uncertain = wasUncertain;
+  async #insist(intent: string, first: Draft, failed: { error: unknown; uncertain: boolean }, epoch: number) {
+    let draft = first;
+    let { error, uncertain } = failed;
     while (!this.#closed && this.#writer.epoch === epoch) {
       await this.#pause(RETRY_MS);
       try {
         if (uncertain && (await seatById(this.#options.db, draft.receipt.id)) !== undefined) break;
+        // What cannot be written at all is not worth insisting on; that something happened is.
+        if (!isStorageError(error)) draft = await this.#unknown(intent, draft);
       } catch {
         continue;
       }
       const result = await this.#submit(draft, epoch);
       if (result.kind === 'written') break;
       uncertain = result.kind === 'failed' && result.uncertain;
+      error = result.kind === 'failed' ? result.error : error;
     }
     if (this.#writer.epoch === epoch) this.#open.close(intent);
+  }
+
+  async #unknown(intent: string, otherwise: Draft): Promise<Draft> {
+    const row = await receiptById(this.#options.db, intent);
+    return row === undefined ? otherwise : this.#drafter.unknown(row, 'unwritable');
   }
 
   /** Finds out whether an intent was written although its commit's answer was lost; nothing was forwarded for it. */
@@ -365,9 +374,9 @@ class GroupedLedger implements Ledger {
     return Promise.all([seat(parent), seat(continues)]).then(([about = null, follows = null]) => ({ about, follows }));
   }
 
-  #onCommitted(): void {
+  #onCommitted(count: number): void {
     this.#failure = undefined;
-    this.#log.touch();
+    this.#log.touch(count);
   }
 
   #onFailed(error: unknown): void {

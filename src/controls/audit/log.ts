@@ -12,6 +12,7 @@ import { CHECKPOINT, HIGH_WATER, SETTLED } from './published-names.ts';
 import { type Published, Publisher, publishedBefore } from './publisher.ts';
 import { extend, recover } from './recovery.ts';
 import { LogForked, Sequencer } from './sequencer.ts';
+import { Serial } from './serial.ts';
 import { createHead, forkHead, type HeadRow, readHead, receiptById, saveCheckpoint, spanOfSeat } from './store.ts';
 import { tileNodes } from './tiles.ts';
 import { Cosigner } from './witness.ts';
@@ -32,6 +33,8 @@ export type LogParts = {
 /** Receipts get their places at most so long after their commit, and a signed checkpoint covers them after that. */
 const SEQUENCE_MS = 100;
 const PUBLISH_MS = 500;
+/** So many do not wait for the time: their texts are kept in memory until then. */
+const SEQUENCE_AT = 1_024;
 
 type Open = { kind: 'open'; fork: number; sequencer: Sequencer; publisher: Publisher };
 type State = Open | { kind: 'forked'; reason: string };
@@ -43,7 +46,10 @@ export class TransparencyLog {
   #state: State;
   #head: HeadRow;
   #cancel: (() => void) | undefined;
-  #running: Promise<void> | undefined;
+  readonly #sequencing = new Serial();
+  readonly #publishing = new Serial();
+  /** Receipts committed since sequencing last began. */
+  #waiting = 0;
   #published_at = Number.NEGATIVE_INFINITY;
   #told = 0;
 
@@ -86,10 +92,16 @@ export class TransparencyLog {
     return () => this.#listeners.delete(own);
   }
 
-  /** Something was committed: sequence it soon. */
-  touch(): void {
-    if (this.#cancel !== undefined || this.#state.kind === 'forked') return;
-    this.#cancel = this.#parts.clock.after(SEQUENCE_MS, () => {
+  /** `count` receipts were committed: sequence them soon, and at once where many wait. */
+  touch(count = 0): void {
+    this.#waiting += count;
+    if (this.#state.kind === 'forked') return;
+    if (this.#waiting >= SEQUENCE_AT && !this.#sequencing.busy) {
+      this.stop();
+      this.#parts.defer(() => void this.run());
+      return;
+    }
+    this.#cancel ??= this.#parts.clock.after(SEQUENCE_MS, () => {
       this.#cancel = undefined;
       void this.run();
     });
@@ -100,46 +112,54 @@ export class TransparencyLog {
     this.#cancel = undefined;
   }
 
-  /** Sequences what there is and publishes it if that is due, or `now`. One at a time. Never throws: it reports. */
+  /** Sequences what there is and publishes it if that is due, or `now`. Never throws: it reports. */
   async run({ now = false }: { now?: boolean } = {}): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
-    this.#running = this.#run(now).finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
+    await this.#sequencing.run(() => this.#guarded('sequenced', (state) => this.#sequence(state, now)));
+    if (this.#mayPublish(now))
+      await this.#publishing.run(() => this.#guarded('published', (state) => this.#publish(state)));
   }
 
-  async #run(now: boolean): Promise<void> {
+  async #sequence({ sequencer }: Open, now: boolean): Promise<void> {
+    this.#waiting = 0;
+    await sequencer.run(now);
+    const { size } = sequencer.edge;
+    if (size === this.#told) return;
+    this.#told = size;
+    for (const listener of this.#listeners) listener(size);
+  }
+
+  /** Files are written while the next receipts are sequenced, but never two publications at once. */
+  #mayPublish(now: boolean): boolean {
+    const state = this.#state;
+    if (state.kind === 'forked' || !state.publisher.isDue(state.sequencer.edge.size)) return false;
+    const isEarly = this.#parts.clock.monotonic() - this.#published_at < PUBLISH_MS;
+    if (now || !(isEarly || this.#publishing.busy)) return true;
+    this.touch();
+    return false;
+  }
+
+  async #publish({ fork, sequencer, publisher }: Open): Promise<void> {
+    if (!publisher.isDue(sequencer.edge.size)) return;
+    this.#published_at = this.#parts.clock.monotonic();
+    await publisher.publish(sequencer.edge.take());
+    // For replicas that did not sign it.
+    if (publisher.newest !== undefined) await saveCheckpoint(this.#parts.db, fork, publisher.newest.text);
+  }
+
+  async #guarded(what: string, work: (state: Open) => Promise<void>): Promise<void> {
     const state = this.#state;
     if (state.kind === 'forked') return;
     try {
-      await state.sequencer.run(now);
-      this.#tell(state.sequencer.edge.size);
-      if (!state.publisher.isDue(state.sequencer.edge.size)) return;
-      if (!now && this.#parts.clock.monotonic() - this.#published_at < PUBLISH_MS) return this.touch();
-      this.#published_at = this.#parts.clock.monotonic();
-      await state.publisher.publish(state.sequencer.edge.take());
-      await this.#shareCheckpoint(state);
+      await work(state);
     } catch (error) {
       if (error instanceof LogForked) this.#state = { kind: 'forked', reason: error.message };
-      this.#parts.report('the log could not be sequenced', error);
+      this.#parts.report(`the log could not be ${what}`, error);
     }
   }
 
   /** Flushes what is published; rarely, and at the end. */
   async settle(): Promise<void> {
     if (this.#state.kind === 'open') await this.#state.publisher.settle();
-  }
-
-  /** For replicas that did not sign it. */
-  async #shareCheckpoint({ fork, publisher }: Open): Promise<void> {
-    if (publisher.newest !== undefined) await saveCheckpoint(this.#parts.db, fork, publisher.newest.text);
-  }
-
-  #tell(size: number): void {
-    if (size === this.#told) return;
-    this.#told = size;
-    for (const listener of this.#listeners) listener(size);
   }
 
   async proof(id: string): Promise<string | undefined> {
@@ -164,7 +184,8 @@ export class TransparencyLog {
   /** Opens the next origin over the entries that the database has. `record` writes the receipt that names the old one. */
   async fork(record: (tx: Transaction, old: OldLog, now: { origin: string; root: Hash }) => Promise<string>) {
     this.stop();
-    while (this.#running !== undefined) await this.#running;
+    await this.#sequencing.idle();
+    await this.#publishing.idle();
     const { db, origin: base, files, highWater } = this.#parts;
     const head = (await readHead(db))!;
     const old = await this.#oldLog(head);
