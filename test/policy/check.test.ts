@@ -179,6 +179,20 @@ test('without a gateway the arguments are not checked, and everything else is', 
   assert.match(bad.problems[0]!.message, /jb/);
 });
 
+test('a server with more arguments than can be checked keeps nobody waiting, and nobody out', () => {
+  const properties = Object.fromEntries(Array.from({ length: 900 }, (_, at) => [`p${at}`, { type: 'string' }]));
+  const tools = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`t${at}`, { type: 'object', properties }]));
+  const started = performance.now();
+  const text = inScope('resource in Server::"flood"', 'context.args has p1');
+  const { problems } = checkPolicies([{ name: 'a.cedar', text }], { catalogs: [FILES, catalog('flood', tools)] });
+  assert.ok(performance.now() - started < 5_000);
+  assert.deepEqual(
+    problems.map(({ severity }) => severity),
+    ['warning'],
+  );
+  assert.match(problems[0]!.message, /reaches tools with 27000 arguments/);
+});
+
 test('formatting keeps comments and meaning, and leaves alone what does not parse', () => {
   const files = [
     { name: 'a.cedar', text: `// why\n${head}permit${body}when{1==1};` },

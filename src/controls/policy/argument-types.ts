@@ -18,7 +18,7 @@ export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__entity', '__extn'
 
 const DEPTH_MAX = 16;
 /** References let a schema of a few lines unfold without end: ten to the depth. */
-const NODES_MAX = 5_000;
+const NODES_MAX = 1_000;
 const SCALARS: Readonly<Record<string, ArgumentType>> = {
   string: { kind: 'string' },
   integer: { kind: 'long' },
@@ -153,6 +153,13 @@ function readObject(schema: JsonObject, reading: Reading, depth: number): Argume
   const more = schema['additionalProperties'];
   const open = more === true || isJsonObject(more) || DECLARES_ELSEWHERE.some((keyword) => keyword in schema);
   return { kind: 'record', fields, open };
+}
+
+/** How many arguments a record declares, those of its records included. */
+export function countFields({ fields }: ArgumentRecord): number {
+  let count = fields.size;
+  for (const { type } of fields.values()) if (type.kind === 'record') count += countFields(type);
+  return count;
 }
 
 /** For people: `a string`, `a set of strings`. */

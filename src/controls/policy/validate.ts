@@ -1,6 +1,6 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import { actionsOf } from './annotations.ts';
-import type { ArgumentRecord } from './argument-types.ts';
+import { type ArgumentRecord, countFields } from './argument-types.ts';
 import type { Registered } from './catalog.ts';
 import type { CedarJson } from './cedar/json-values.ts';
 import { type Constraint, readConstraint } from './cedar/scope.ts';
@@ -90,7 +90,12 @@ function missingFrom(constraint: Constraint, registered: Registered): string | u
   return type === 'Server' && !registered.servers.has(id) ? `the server ${id}` : undefined;
 }
 
+/** Upstreams write their schemas, and all that a head reaches is checked at once, while nothing else runs. */
+const FIELDS_MAX = 20_000;
+
 function validateGroup({ reach, policies }: Group, text: PolicyText): PolicyProblem[] {
+  const fields = [...reach.tools, ...reach.prompts].reduce((sum, [, record]) => sum + countFields(record), 0);
+  if (fields > FIELDS_MAX) return policies.map((policy) => tooMany(policy, fields));
   const tools = mergeArguments(reach.tools);
   const prompts = mergeArguments(reach.prompts);
   const schema = cedarSchema({ 'tool.call': tools.attributes, 'prompt.get': prompts.attributes });
@@ -126,6 +131,11 @@ function readsCatalog(policy: PolicySource): boolean {
   return catalogActions && (reads.whole || reads.paths.length > 0);
 }
 
+function tooMany(policy: PolicySource, fields: number): PolicyProblem {
+  const message = `the policy's head reaches tools with ${fields} arguments, more than are checked together`;
+  return problemOf(policy, message, 'Name one server or tool in the head. It is enforced all the same.', 'warning');
+}
+
 function unchecked(policy: PolicySource, missing: string): PolicyProblem {
   const message = `${missing} is not registered now, so the arguments that the policy reads could not be checked`;
   return problemOf(policy, message, 'It is enforced all the same.', 'warning');
@@ -136,7 +146,8 @@ function askCedar(policies: readonly PolicySource[], schema: cedar.Schema, text:
   // By ordinal and not by id: ids may be missing or taken twice, which is reported elsewhere.
   const staticPolicies = Object.fromEntries(policies.map((policy, at) => [`p${at}`, policy.text]));
   const answer = cedar.validate({ schema, policies: { staticPolicies }, validationSettings: { mode: 'strict' } });
-  if (answer.type === 'failure') throw new Error(answer.errors.map((error) => error.message).join('; '));
+  // The policies parse, so it is the schema, and that is an upstream's: no reason to keep the operator's edit back.
+  if (answer.type === 'failure') return policies.map((policy) => unreadableSchema(policy, answer.errors));
   const place =
     (severity: PolicyProblem['severity']) =>
     (found: cedar.ValidationError): PolicyProblem => {
@@ -144,6 +155,11 @@ function askCedar(policies: readonly PolicySource[], schema: cedar.Schema, text:
       return validationProblem(policy, found.error, severity, text);
     };
   return [...answer.validationErrors.map(place('error')), ...answer.validationWarnings.map(place('warning'))];
+}
+
+function unreadableSchema(policy: PolicySource, errors: readonly cedar.DetailedError[]): PolicyProblem {
+  const message = `the schemas of the tools in the policy's head could not be read: ${errors[0]?.message ?? 'no reason given'}`;
+  return problemOf(policy, message, 'It is enforced all the same.', 'warning');
 }
 
 function validationProblem(
