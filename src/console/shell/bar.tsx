@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Activity, Bot, Gauge, OctagonX, Search } from 'lucide-react';
+import { isStatus } from '../data/client.ts';
 import { plural } from '../data/format.ts';
 import { statusQuery } from '../data/queries.ts';
 import { Button, Key } from '../parts/button.tsx';
@@ -61,9 +62,9 @@ export function Bar({ onStop, onPalette }: Props) {
 
 /** The three answers, without a click. Not known is said as such: never green without evidence. */
 function Answers() {
-  const { data, isError } = useQuery(statusQuery);
-  if (isError) {
-    return <Mark tone="alert" word="Gateway does not answer" />;
+  const { data, error } = useQuery(statusQuery);
+  if (error !== null) {
+    return <Mark tone="alert" word={isStatus(error, 0) ? 'Gateway does not answer' : 'Status not known'} />;
   }
   if (data === undefined) return <span className="text-faint">…</span>;
   const { mode, waiting, wrong, stops } = data;
