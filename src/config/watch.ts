@@ -80,6 +80,7 @@ const FIXED: readonly { name: string; of: (config: Config) => unknown }[] = [
   { name: 'data', of: (config) => config.data },
   { name: 'storage.url', of: (config) => config.storage.url.reveal() },
   { name: 'listen', of: (config) => JSON.stringify(config.listen) },
+  { name: 'policy', of: (config) => JSON.stringify(config.policy) },
   { name: 'audit.origin', of: (config) => config.audit.origin },
   { name: 'audit.folder', of: (config) => config.audit.folder },
   { name: 'audit.high_water', of: (config) => config.audit.high_water },

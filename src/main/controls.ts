@@ -70,12 +70,14 @@ export async function openControls(
   });
   late.identity = identity;
   stack.defer(() => identity.close());
+  // Read once: whoever can write both files must not turn presence off by the one and widen by the other.
+  const { folder, activation } = config().policy;
   const policy = await openPolicy({
     db,
     clock,
     state,
-    folder: config().policy.folder,
-    activation: () => config().policy.activation,
+    folder,
+    activation: () => activation,
     fulfillable: FULFILLABLE,
     each: (server, tool) => eachOf(config(), server, tool),
     watch: true,

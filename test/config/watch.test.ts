@@ -98,8 +98,8 @@ test('what is read at start only is named', async () => {
   const before = current;
   writeFileSync(
     file,
-    'listen: { agents: "127.0.0.1:0" }\naudit: { origin: other/log }\nlimits: { agent_exchanges_max: 5 }\n',
+    'listen: { agents: "127.0.0.1:0" }\naudit: { origin: other/log }\nlimits: { agent_exchanges_max: 5 }\npolicy: { activation: file }\n',
   );
   await watch.reload();
-  assert.deepEqual(needsRestart(before, current), ['listen', 'audit.origin']);
+  assert.deepEqual(needsRestart(before, current), ['listen', 'policy', 'audit.origin']);
 });
