@@ -9,8 +9,10 @@ import { insertReceipts, receiptAt, seatOf, takePlaces } from './store.ts';
  * conflict, so that whoever writes in a transaction of its own (a stop, say) tries again in the epoch that follows.
  */
 export class EpochClosed extends StorageError {
+  readonly epoch: number;
   constructor(epoch: number) {
     super('conflict', `epoch ${epoch} was closed by another replica`);
+    this.epoch = epoch;
   }
 }
 

@@ -30,8 +30,8 @@ export type GroupParts = {
   settled: () => number;
   /** A receipt that the next group must begin with (a gap); `written` is told when it is durable. */
   preface: () => { draft: Draft; written: () => void } | undefined;
-  /** Opens a new epoch after `EpochClosed`. */
-  reopen: () => Promise<void>;
+  /** Opens a new epoch after that one was closed, unless it has happened already. */
+  reopen: (closed: number) => Promise<void>;
   committed: (count: number) => void;
 };
 
@@ -102,7 +102,7 @@ export class GroupCommit {
 
   async #mayRepeat(error: unknown): Promise<boolean> {
     if (!(error instanceof EpochClosed)) return isStorageError(error, 'conflict');
-    return this.#parts.reopen().then(
+    return this.#parts.reopen(error.epoch).then(
       () => true,
       () => false,
     );
@@ -110,18 +110,20 @@ export class GroupCommit {
 
   async #attempt(group: readonly Item[]): Promise<void> {
     const preface = this.#parts.preface();
+    // One epoch for the whole attempt: while it waits, a new one may be opened, where the outcomes of the old have no place.
+    const writer = this.#parts.writer();
     const refused = new Map<Item, ItemResult>();
     let kept: readonly Item[] = [];
     let first = 0;
     const written = await this.#parts.db.transaction(async (tx) => {
       refused.clear();
-      this.#setAside(group, refused);
+      setAside(group, writer, refused);
       await this.#judge(tx, group, refused);
       kept = refused.size === 0 ? group : group.filter((item) => !refused.has(item));
       if (kept.length === 0) return 0;
       const drafts = kept.map(({ draft }) => draft);
       if (preface !== undefined) drafts.unshift(preface.draft);
-      const seat = await this.#parts.writer().write(tx, drafts, this.#parts.settled());
+      const seat = await writer.write(tx, drafts, this.#parts.settled());
       first = preface === undefined ? seat : seat + 1;
       return drafts.length;
     });
@@ -129,14 +131,6 @@ export class GroupCommit {
     for (const [at, item] of kept.entries()) item.settle({ kind: 'written', seat: first + at });
     for (const [item, result] of refused) item.settle(result);
     if (written > 0) this.#parts.committed(written);
-  }
-
-  #setAside(group: readonly Item[], refused: Map<Item, ItemResult>): void {
-    const { epoch } = this.#parts.writer();
-    for (const item of group) {
-      if (item.epoch === undefined || item.epoch === epoch) continue;
-      refused.set(item, { kind: 'failed', error: new EpochClosed(item.epoch), uncertain: false });
-    }
   }
 
   /** Only what is not stale claims its proof: a stale item comes back with the same one. */
@@ -157,5 +151,13 @@ export class GroupCommit {
     if (proofs.length === 0) return;
     const claimed = await this.#parts.claimProofs(tx, proofs);
     for (const [at, item] of items.entries()) if (claimed[at] !== true) refused.set(item, { kind: 'replayed' });
+  }
+}
+
+/** What belongs to another epoch has been given its end there. */
+function setAside(group: readonly Item[], { epoch }: EpochWriter, refused: Map<Item, ItemResult>): void {
+  for (const item of group) {
+    if (item.epoch === undefined || item.epoch === epoch) continue;
+    refused.set(item, { kind: 'failed', error: new EpochClosed(item.epoch), uncertain: false });
   }
 }

@@ -75,6 +75,7 @@ class GroupedLedger implements Ledger {
   #writer: EpochWriter;
   #log!: TransparencyLog;
   #failure: string | undefined;
+  #reopening: Promise<void> | undefined;
   #cancelTick: () => void = () => {};
   #closed = false;
   #ticks = 0;
@@ -97,7 +98,7 @@ class GroupedLedger implements Ledger {
       writer: () => this.#writer,
       settled: () => this.#open.settled(),
       preface: () => this.#gap.preface((count, since) => this.#drafter.gap(count, since)),
-      reopen: () => this.#reopen(),
+      reopen: (closed) => this.#reopen(closed),
       committed: (count) => this.#onCommitted(count),
     });
   }
@@ -132,7 +133,8 @@ class GroupedLedger implements Ledger {
     return new Promise((resolve) => {
       const settle = (result: ItemResult) => {
         if (result.kind === 'written') {
-          this.#open.add(id, result.seat);
+          // One whose epoch was closed before its commit was heard of has its outcome there already.
+          if (epochOf(result.seat) === this.#writer.epoch) this.#open.add(id, result.seat);
           resolve({ kind: 'committed', receipt: id, time });
         } else resolve(this.#notWritten(prepared, result));
       };
@@ -346,9 +348,18 @@ class GroupedLedger implements Ledger {
   }
 
   /** After another replica closed this epoch (this process was away for long): what was open then is `unknown`. */
-  async #reopen(): Promise<void> {
-    this.#writer = new EpochWriter(this.#options.replica, await nextEpoch(this.#options));
-    this.#open.clear();
+  async #reopen(closed: number): Promise<void> {
+    if (this.#writer.epoch !== closed) return;
+    // Whoever finds it closed asks; one epoch follows.
+    this.#reopening ??= nextEpoch(this.#options)
+      .then((epoch) => {
+        this.#writer = new EpochWriter(this.#options.replica, epoch);
+        this.#open.clear();
+      })
+      .finally(() => {
+        this.#reopening = undefined;
+      });
+    await this.#reopening;
   }
 
   #unable(): Refusal | undefined {
@@ -401,7 +412,8 @@ class GroupedLedger implements Ledger {
     await this.#space.check();
     // One process on one disk: nobody else waits for its heartbeat.
     if (this.#options.db.dialect === 'postgres') {
-      if (!(await beat(this.#options.db, this.#writer.epoch))) await this.#reopen();
+      const { epoch } = this.#writer;
+      if (!(await beat(this.#options.db, epoch))) await this.#reopen(epoch);
       await this.#takeOver();
     }
     await this.#log.run();
