@@ -11,6 +11,7 @@ import { sqliteCommitError, sqliteError } from './sqlite-errors.ts';
 import { patiently } from './sqlite-patience.ts';
 import { readStatement } from './statement-text.ts';
 import { Turns } from './turns.ts';
+import { WalSync } from './wal-sync.ts';
 
 /**
  * The embedded database: node:sqlite on the main thread (docs/decisions says why not a worker). One connection writes, in
@@ -23,16 +24,21 @@ export async function openSqlite({ path, clock }: { path: string; clock: Clock }
   const writer = new SqliteConnection(path, { readOnly: false });
   // Another process that opens the file for the first time holds it for a moment.
   await patiently(clock, () => writer.script(inMemory ? SETTINGS : SETTINGS + DURABLE));
-  const reader = inMemory ? undefined : new SqliteConnection(path, { readOnly: true });
-  return new SqliteDatabase(clock, writer, reader);
+  if (inMemory) return new SqliteDatabase(clock, { writer });
+  const reader = new SqliteConnection(path, { readOnly: true });
+  return new SqliteDatabase(clock, { writer, reader, wal: new WalSync(path) });
 }
 
 /** `secure_delete`: what is deleted is written over in its page, so that an erased key is gone and not only unlinked. */
 const SETTINGS =
   'pragma foreign_keys = on; pragma trusted_schema = off; pragma temp_store = memory; pragma secure_delete = fast;';
-/** `fullfsync`: on macOS a plain fsync leaves the data in the disk's own cache. */
-const DURABLE = `pragma journal_mode = wal; pragma synchronous = full; pragma fullfsync = on;
-  pragma checkpoint_fullfsync = on; pragma journal_size_limit = 67108864; pragma cache_size = -16384;`;
+/**
+ * `normal`, since `WalSync` flushes each commit; SQLite itself flushes around checkpoints, so that the file stays whole.
+ * `fullfsync`: on macOS a plain fsync leaves the data in the disk's own cache. The first write makes the log.
+ */
+const DURABLE = `pragma journal_mode = wal; pragma synchronous = normal; pragma fullfsync = on;
+  pragma checkpoint_fullfsync = on; pragma journal_size_limit = 67108864; pragma cache_size = -16384;
+  begin immediate; pragma user_version = 1; commit;`;
 
 /** The folder holds keys and sealed payloads beside the database: nobody else's business. */
 function prepareFile(path: string): void {
@@ -42,21 +48,25 @@ function prepareFile(path: string): void {
   chmodSync(path, 0o600);
 }
 
+type Committed<T> = { result: T; channels: ReadonlySet<string>; durable: Promise<void> | undefined };
+
 class SqliteDatabase implements Database {
   readonly dialect = 'sqlite';
   readonly #clock: Clock;
   readonly #writer: SqliteConnection;
   /** Undefined in memory. */
   readonly #reader: SqliteConnection | undefined;
+  readonly #wal: WalSync | undefined;
   readonly #turns = new Turns();
   readonly #hints = new Hints();
   readonly #reads = new Map<string, boolean>();
   #closed = false;
 
-  constructor(clock: Clock, writer: SqliteConnection, reader: SqliteConnection | undefined) {
+  constructor(clock: Clock, parts: { writer: SqliteConnection; reader?: SqliteConnection; wal?: WalSync }) {
     this.#clock = clock;
-    this.#writer = writer;
-    this.#reader = reader;
+    this.#writer = parts.writer;
+    this.#reader = parts.reader;
+    this.#wal = parts.wal;
   }
 
   async query<R extends Row = Row>(text: string, values: readonly SqlValue[] = []): Promise<R[]> {
@@ -66,12 +76,21 @@ class SqliteDatabase implements Database {
       const reader = this.#reader;
       return (await patiently(this.#clock, () => reader.rows(text, values))) as R[];
     }
-    return this.#inTurn(() => patiently(this.#clock, () => this.#writer.rows(text, values) as R[]));
+    const { rows, durable } = await this.#inTurn(async () => {
+      const found = await patiently(this.#clock, () => this.#writer.rows(text, values) as R[]);
+      return { rows: found, durable: this.#readsOnly(text) ? undefined : this.#wal?.flushed() };
+    });
+    await durable;
+    return rows;
   }
 
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     assertOutside(this);
-    return this.#inTurn(() => runInside(this, () => this.#transact(work)));
+    const { result, channels, durable } = await this.#inTurn(() => runInside(this, () => this.#transact(work)));
+    // Whoever comes next may write meanwhile.
+    await durable;
+    for (const channel of channels) this.#hints.send(channel);
+    return result;
   }
 
   async notify(channel: string): Promise<void> {
@@ -92,12 +111,14 @@ class SqliteDatabase implements Database {
     await this.#inTurn(async () => {
       this.#closed = true;
       this.#hints.clear();
+      await this.#wal?.flushed().catch(() => undefined);
+      this.#wal?.close();
       this.#reader?.close();
       this.#writer.close();
     });
   }
 
-  async #transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async #transact<T>(work: (tx: Transaction) => Promise<T>): Promise<Committed<T>> {
     await patiently(this.#clock, () => this.#writer.script('begin immediate'));
     const tx = new SqliteTransaction(this.#writer, this.#clock);
     let result: T;
@@ -110,8 +131,7 @@ class SqliteDatabase implements Database {
       throw error;
     }
     this.#commit();
-    for (const channel of tx.channels) this.#hints.send(channel);
-    return result;
+    return { result, channels: tx.channels, durable: this.#wal?.flushed() };
   }
 
   #commit(): void {
