@@ -106,7 +106,7 @@ function writeConfig(folder: string, upstream: string, policies: number, agents:
     join(folder, 'sallyport.yaml'),
     `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}" }
 upstreams:
-  journal: { url: "${upstream}", shared: true, tools: { read_text: { arguments: { path: path } } } }
+  journal: { url: "${upstream}", shared: true, tools: { read_text: { effect: read, arguments: { path: path } } } }
 `,
   );
 }
