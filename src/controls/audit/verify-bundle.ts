@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Hash, rootOver } from './merkle.ts';
 import { type Placement, placementOf } from './receipt-shape.ts';
-import { bundlePath, entryBounds, HASH_BYTES, hashTilePath, TILE_WIDTH, widthOf } from './tiles.ts';
+import { bundlePath, encodeHashes, entryBounds, HASH_BYTES, hashTilePath, TILE_WIDTH, widthOf } from './tiles.ts';
 import type { Problem, ProblemCode } from './verify-report.ts';
 
 /** The receipts of one epoch within one bundle: they follow each other, so only the ends matter to the rest. */
@@ -60,6 +60,7 @@ class BundleCheck {
   readonly #start: number;
   readonly #leaves: Hash[] = [];
   readonly #runs = new Map<string, Run>();
+  #last: Run | undefined;
   readonly #intents = new Set<string>();
   readonly #outcomes: { intent: string; at: number }[] = [];
   readonly #problems: Problem[] = [];
@@ -82,7 +83,9 @@ class BundleCheck {
       const at = Math.min(bounds.length, width);
       this.problem('entry_missing', at, `the bundle has ${bounds.length} entries, the checkpoint covers ${width}`);
     }
-    for (const [at, { from, to }] of bounds.slice(0, width).entries()) {
+    const count = Math.min(bounds.length, width);
+    for (let at = 0; at < count; at += 1) {
+      const { from, to } = bounds[at]!;
       // The byte before the entry is the last of its length, which was read: it serves as the 0x00 of RFC 6962.
       bytes[from - 1] = 0;
       const leaf = hash('sha256', bytes.subarray(from - 1, to), 'hex');
@@ -92,6 +95,7 @@ class BundleCheck {
   }
 
   tile(bytes: Buffer): void {
+    if (encodeHashes(this.#leaves).equals(bytes)) return;
     const hashes = bytes.toString('hex');
     const at = this.#leaves.findIndex((leaf, position) => !hashes.startsWith(leaf, position * 64));
     if (at >= 0) this.problem('entry_changed', at, 'the entry is not the one that the tree has here');
@@ -125,15 +129,27 @@ class BundleCheck {
 
   #place({ epoch, replica, n, prev }: Placement, leaf: Hash, at: number): void {
     const position = this.#start + at;
-    const last = { n, leaf, at: position };
-    const run = this.#runs.get(`${epoch} ${replica}`);
+    const run = this.#run(epoch, replica);
     if (run === undefined) {
-      this.#runs.set(`${epoch} ${replica}`, { epoch, replica, first: { n, prev, at: position }, last });
+      this.#last = { epoch, replica, first: { n, prev, at: position }, last: { n, leaf, at: position } };
+      this.#runs.set(`${epoch} ${replica}`, this.#last);
       return;
     }
-    const problem = placeProblem(run.last, { n, prev, at: position }, epoch);
-    if (problem !== undefined) this.#problems.push(problem);
-    run.last = last;
+    const { last } = run;
+    if (n !== last.n + 1 || prev !== last.leaf) {
+      const problem = placeProblem(last, { n, prev, at: position }, epoch);
+      if (problem !== undefined) this.#problems.push(problem);
+    }
+    last.n = n;
+    last.leaf = leaf;
+    last.at = position;
+  }
+
+  /** Receipts of one epoch mostly stand together. */
+  #run(epoch: number, replica: string): Run | undefined {
+    if (this.#last?.epoch !== epoch || this.#last.replica !== replica)
+      this.#last = this.#runs.get(`${epoch} ${replica}`);
+    return this.#last;
   }
 }
 
