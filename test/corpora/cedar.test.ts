@@ -4,16 +4,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { EntityStore } from '../../src/controls/policy/cedar/environment.ts';
-import {
-  cedarAnswer,
-  createEvaluator,
-  type Evaluator,
-  type Fallback,
-} from '../../src/controls/policy/cedar/evaluator.ts';
+import { createEvaluator, type Evaluator, type Fallback } from '../../src/controls/policy/cedar/evaluator.ts';
 import { type CedarJson, entityFromJson, isArray } from '../../src/controls/policy/cedar/json-values.ts';
 import { createOracle } from '../../src/controls/policy/cedar/oracle.ts';
 import { type CompiledPolicy, compilePolicy } from '../../src/controls/policy/cedar/policy.ts';
 import { Failure } from '../../src/controls/policy/cedar/results.ts';
+import { cedarAnswer } from './cedar/answer.ts';
 import { readArchive } from './cedar/archive.ts';
 import { contextOf, type EntityJson, entityStore } from './cedar/world.ts';
 

@@ -1,7 +1,7 @@
 import type { Environment } from './environment.ts';
 import { type CompiledPolicy, evaluateConditions } from './policy.ts';
 import { indexPolicies } from './policy-index.ts';
-import { Failure, type Result, UNKNOWN } from './results.ts';
+import { type Result, UNKNOWN } from './results.ts';
 import { scopeMatches } from './scope.ts';
 
 /** How a policy whose head matches came out: true, false, a `Failure`, or `Partial` where something was unknown. */
@@ -53,19 +53,4 @@ function remember(policy: CompiledPolicy, environment: Environment, memory: List
   const result = evaluateConditions(policy.conjuncts, environment);
   if (!policy.looksAtResource) memory.set(policy, result);
   return result;
-}
-
-/** Decision, determining policies and errors as Cedar itself states them: the combination that the corpus knows. */
-export function cedarAnswer(outcomes: readonly Outcome[]): {
-  decision: 'allow' | 'deny';
-  reason: string[];
-  errors: string[];
-} {
-  const satisfied = (effect: 'permit' | 'forbid'): string[] =>
-    outcomes.filter(({ policy, result }) => policy.effect === effect && result === true).map(({ policy }) => policy.id);
-  const errors = outcomes.filter(({ result }) => result instanceof Failure).map(({ policy }) => policy.id);
-  const forbids = satisfied('forbid');
-  const permits = satisfied('permit');
-  const decision = forbids.length === 0 && permits.length > 0 ? 'allow' : 'deny';
-  return { decision, reason: decision === 'allow' ? permits : forbids, errors };
 }

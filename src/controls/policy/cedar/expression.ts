@@ -17,13 +17,13 @@ import {
 } from './results.ts';
 import { CedarRecord, CedarSet, Entity, type Value } from './values.ts';
 
-/** Cedar's JSON form of expressions, to closures. One closure per node: nothing is parsed or looked up per request. */
-export type Expression = { readonly [operator: string]: CedarJson };
-
 type Compile = (expression: CedarJson | undefined) => Closure;
 type Node = { readonly [key: string]: CedarJson };
 
-/** @throws Uncompilable where a node is not known. `readInteger` knows the digits of the policy's text. */
+/**
+ * Cedar's JSON form of expressions, to closures. One closure per node: nothing is parsed or looked up per request.
+ * @throws Uncompilable where a node is not known. `readInteger` knows the digits of the policy's text.
+ */
 export function compileExpression(expression: CedarJson, readInteger: ReadInteger): Closure {
   const compile: Compile = (inner) => compileExpression(asObject(inner), readInteger);
   const [operator, body, ...more] = Object.entries(asObject(expression)).flat() as [string, CedarJson, ...unknown[]];
