@@ -152,24 +152,23 @@ test('the environment is read in one place', () => {
 
 test('sockets and programs are opened only behind the egress door and the listeners', () => {
   const problems: string[] = [];
+  const used = new Set<string>();
   for (const file of files) {
-    if (rules.GUARDED_ALLOWED.some(({ path }) => path.test(file.path))) continue;
+    const allowed = rules.GUARDED_ALLOWED.find(({ path }) => path.test(file.path));
     for (const { specifier, names, typeOnly, line } of file.imports) {
       if (typeOnly || !rules.GUARDED_MODULES.test(specifier)) continue;
       const harmful = names.filter((name) => !name.startsWith('type ') && !rules.HARMLESS_NAMES.includes(name));
-      if (harmful.length > 0 || names.length === 0) problems.push(`src/${file.path}:${line} imports ${specifier}`);
+      if (harmful.length === 0 && names.length > 0) continue;
+      if (allowed === undefined) problems.push(`src/${file.path}:${line} imports ${specifier}`);
+      else used.add(allowed.because);
     }
   }
-  problems.push(
-    ...findLines(/(?<![.\w])(?:fetch|new (?:WebSocket|EventSource))\(/, rules.FETCH_ALLOWED, 'opens a connection'),
-  );
-  problems.push(
-    ...findLines(
-      /\bprocess\.(?:binding|dlopen)\b|\bcreateRequire\b/,
-      [/^config\//, /^cli\//, /^main/],
-      'goes round the imports',
-    ),
-  );
+  const idle = rules.GUARDED_ALLOWED.filter(({ because }) => !used.has(because));
+  problems.push(...idle.map(({ path }) => `nothing needs the exception ${path}`));
+  const connects = /(?<![.\w])(?:fetch|new (?:WebSocket|EventSource))\(/;
+  problems.push(...findLines(connects, rules.FETCH_ALLOWED, 'opens a connection'));
+  const around = /\bprocess\.(?:binding|dlopen)\b|\bcreateRequire\b/;
+  problems.push(...findLines(around, [/^config\/surroundings\.ts$/], 'goes round the imports'));
   none(problems);
 });
 
@@ -207,11 +206,17 @@ test('the SQL of a domain stands in its store', () => {
   );
 });
 
-test('exceptions in the rules are about files that exist', () => {
-  const sources = existsSync(join(SOURCE, 'cli/commands/demo.ts'));
+test('exceptions in the rules are about files that exist, and are needed', () => {
   const listed = [...Object.keys(rules.EXTRA_IMPORTS), ...Object.values(rules.EXTRA_DOORS).flat()];
-  if (sources)
-    none(listed.filter((path) => !existsSync(join(SOURCE, path))).map((path) => `src/${path} is excused but missing`));
+  const gone = listed
+    .filter((path) => !existsSync(join(SOURCE, path)))
+    .map((path) => `src/${path} is excused but missing`);
+  const idle = Object.entries(rules.EXTRA_IMPORTS).flatMap(([path, { may }]) =>
+    may
+      .filter((folder) => !edges.some(({ from, to }) => from.path === path && placeOf(to)?.folder === folder))
+      .map((folder) => `src/${path} may import ${folder} and does not`),
+  );
+  none([...gone, ...idle]);
 });
 
 test('ARCHITECTURE.md names every folder, and every folder it names exists', () => {
@@ -225,9 +230,7 @@ test('ARCHITECTURE.md names every folder, and every folder it names exists', () 
   const unnamed = present
     .filter((path) => !named.has(path))
     .map((path) => `ARCHITECTURE.md does not name \`src/${path}/\``);
-  const gone = existsSync(join(SOURCE, 'cli/commands/demo.ts'))
-    ? [...named].filter((path) => !existsSync(join(SOURCE, path)))
-    : [];
+  const gone = [...named].filter((path) => !existsSync(join(SOURCE, path)));
   none([...unnamed, ...gone.map((path) => `ARCHITECTURE.md names \`src/${path}/\`, which does not exist`)]);
 });
 
