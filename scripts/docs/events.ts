@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CONTROL_EVENTS, type ControlEvent } from '../../src/core/receipt.ts';
+import { LOWEST_LABEL } from '../../src/core/label.ts';
+import { CONTROL_EVENTS, type ControlEvent, type IntentReceipt, RECEIPT_VERSION } from '../../src/core/receipt.ts';
 
 /** What each control event says. A new event without a line here fails `npm run docs`. */
 const MEANING: Partial<Record<ControlEvent, string>> = {
@@ -35,6 +37,42 @@ const MEANING: Partial<Record<ControlEvent, string>> = {
   'engine.disagreement': 'The compiled policy evaluator and cedar-wasm disagreed; cedar-wasm decides since.',
 };
 
+/** Digests of the example are of words, so that it says the same each time. */
+const digest = (word: string): string => hash('sha256', word, 'hex');
+
+/** Checked by the compiler against the type: an example that lacks a field, or has one too many, does not compile. */
+const EXAMPLE: IntentReceipt = {
+  version: RECEIPT_VERSION,
+  id: 'rcp_0a1b2c3d4e5f6g7h8i9j0k1l2m',
+  kind: 'intent',
+  replica: 'rep_0a1b2c3d4e5f6g7h8i9j0k1l2m',
+  epoch: 3,
+  n: 41,
+  prev: digest('the receipt before'),
+  time: 1_795_370_400_000,
+  build: '0.1.0',
+  config_digest: digest('sallyport.yaml'),
+  protocol: 'mcp',
+  operation: 'tools/call',
+  agent: { id: 'triage', owner: 'ops', version: '1' },
+  credential: { kind: 'dpop', thumbprint: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' },
+  run: 'run_0a1b2c3d4e5f6g7h8i9j0k1l2m',
+  job: 'triage-issues',
+  accesses: [
+    { action: 'tool.call', resource_type: 'Tool', resource_digest: digest('salt and Tool::"files/read_text_file"') },
+  ],
+  upstream: 'files',
+  request: { received: digest('what came'), sent: digest('what goes'), bytes: 311 },
+  policy: { set: digest('the set'), ids: ['triage-reads-reports'], errors: [], obligations: [], shadow: [] },
+  state_version: 17,
+  labels: { before: LOWEST_LABEL },
+  checks: [{ stage: 'decide', verdict: 'pass', us: 12 }],
+  parent: null,
+  continues: null,
+  trace: null,
+  payload: digest('salt and payload'),
+};
+
 /** docs/reference/events.md: the receipts, their fields from the source, and the control events. */
 export function eventsPage(): string {
   const source = readFileSync(join(import.meta.dirname, '..', '..', 'src', 'core', 'receipt.ts'), 'utf8');
@@ -64,6 +102,12 @@ export function eventsPage(): string {
     '| Event | What it says |',
     '|---|---|',
     ...CONTROL_EVENTS.map((event) => `| \`${event}\` | ${meaningOf(event)} |`),
+    '',
+    '## An example',
+    '',
+    '```json',
+    JSON.stringify(EXAMPLE, null, 2),
+    '```',
     '',
     '## Fields',
     '',
