@@ -69,18 +69,20 @@ class Mapping {
 
   /** @returns undefined where the argument is absent to policy because it is null. */
   #field(name: string, value: JsonValue, type: ArgumentRecord, path: string): Value | Failure | undefined {
-    const here = join(path, name);
-    if (FORBIDDEN_KEYS.has(name)) return this.#refuse(here, 'is a name that policy reserves');
+    if (FORBIDDEN_KEYS.has(name)) return this.#refuse(join(path, name), 'is a name that policy reserves');
     const field = type.fields.get(name);
     if (field === undefined) {
+      const here = join(path, name);
       return type.open ? this.#hide(value, here, 'not declared') : this.#refuse(here, 'is not declared');
     }
     // A required argument that may not be null is one that the policy's schema promises.
     if (value === null && (field.nullable || !field.required || field.type.kind === 'opaque')) {
-      this.nulls.push(here);
+      this.nulls.push(join(path, name));
       return undefined;
     }
-    return this.#value(value, field.type, here);
+    // Nearly every argument is one of these and fits: its path is not needed.
+    if (typeof value === 'string' && field.type.kind === 'string') return value;
+    return this.#value(value, field.type, join(path, name));
   }
 
   #value(value: JsonValue, type: ArgumentType, path: string): Value | Failure {

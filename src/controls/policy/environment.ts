@@ -1,5 +1,5 @@
 import type { DecisionRequest } from '../../core/decision.ts';
-import type { EntityRef } from '../../core/principal.ts';
+import type { AgentFacts, CredentialKind, EntityRef, Run } from '../../core/principal.ts';
 import type { MappedArguments } from './argument-values.ts';
 import type { EntityFacts, EntityStore, Environment } from './cedar/environment.ts';
 import { type Result, UNKNOWN } from './cedar/results.ts';
@@ -15,7 +15,11 @@ export type RequestFacts = Omit<DecisionRequest, 'access'>;
 const NONE: ReadonlyMap<string, Value> = new Map();
 const NOWHERE: ReadonlySet<string> = new Set();
 
-export type KnownEntity = { entity: Entity; facts: EntityFacts; server: KnownEntity | undefined };
+export type KnownEntity = {
+  readonly entity: Entity;
+  readonly facts: EntityFacts;
+  readonly server: KnownEntity | undefined;
+};
 
 /** Keeps the entities of resources that it has seen, up to a bound: the names are the agents' to invent. */
 export function createEntityCache(size_max = 10_000): (reference: EntityRef) => KnownEntity {
@@ -56,28 +60,71 @@ function entityFacts(attributes: readonly (readonly [string, Value])[], parent?:
   return { attributes: new Map(attributes), tags: NONE, ancestors };
 }
 
-function agentEntity(agent: DecisionRequest['agent']): KnownEntity {
-  const facts = entityFacts([
-    ['owner', agent.owner],
-    ['version', agent.version],
-    ['jobs', new CedarSet(agent.jobs)],
+/** Most policies look at an agent's name only, so its attributes are put together when one looks further. */
+class AgentEntity implements KnownEntity {
+  readonly entity: Entity;
+  readonly server = undefined;
+  readonly #agent: AgentFacts;
+  #facts: EntityFacts | undefined;
+
+  constructor(agent: AgentFacts) {
+    this.entity = new Entity('Agent', agent.id);
+    this.#agent = agent;
+  }
+  get facts(): EntityFacts {
+    const { owner, version, jobs } = this.#agent;
+    this.#facts ??= entityFacts([
+      ['owner', owner],
+      ['version', version],
+      ['jobs', new CedarSet(jobs)],
+    ]);
+    return this.#facts;
+  }
+}
+
+const RUNS = new WeakMap<Run, CedarRecord>();
+const CREDENTIALS = new Map<CredentialKind, CedarRecord>();
+
+/** A run never changes in what policy sees of it. */
+function runRecord(run: Run): CedarRecord {
+  const known = RUNS.get(run);
+  if (known !== undefined) return known;
+  const fields = new Map<string, Value>([
+    ['id', run.id],
+    ['job', run.job],
+    ['opened_by', run.opened_by],
   ]);
-  return { entity: new Entity('Agent', agent.id), facts, server: undefined };
+  const record = new CedarRecord(fields);
+  RUNS.set(run, record);
+  return record;
+}
+
+function credentialRecord(kind: CredentialKind): CedarRecord {
+  const record = CREDENTIALS.get(kind) ?? new CedarRecord(new Map([['kind', kind]]));
+  CREDENTIALS.set(kind, record);
+  return record;
 }
 
 class RequestEntities implements EntityStore {
-  readonly #known: readonly KnownEntity[];
+  readonly #principal: KnownEntity;
+  readonly #resource: KnownEntity;
   constructor(principal: KnownEntity, resource: KnownEntity) {
-    const all = [principal, resource, principal.server, resource.server];
-    this.#known = all.filter((one) => one !== undefined);
+    this.#principal = principal;
+    this.#resource = resource;
   }
   find(entity: Entity): EntityFacts | undefined {
-    for (const one of this.#known) if (one.entity === entity || one.entity.key === entity.key) return one.facts;
-    return undefined;
+    return factsIn(this.#principal, entity) ?? factsIn(this.#resource, entity);
   }
   list(): Iterable<readonly [Entity, EntityFacts]> {
-    return new Map(this.#known.map((one) => [one.entity.key, [one.entity, one.facts] as const])).values();
+    const all = [this.#principal, this.#principal.server, this.#resource, this.#resource.server];
+    const known = all.filter((one) => one !== undefined);
+    return new Map(known.map((one) => [one.entity.key, [one.entity, one.facts] as const])).values();
   }
+}
+
+function factsIn(known: KnownEntity, entity: Entity): EntityFacts | undefined {
+  if (known.entity === entity || known.entity.key === entity.key) return known.facts;
+  return known.server?.entity.key === entity.key ? known.server.facts : undefined;
 }
 
 const ACTION_ENTITIES = new Map<string, Entity>();
@@ -103,20 +150,14 @@ export type Requester = {
 };
 
 export function requesterOf(facts: RequestFacts, entityOf: (reference: EntityRef) => KnownEntity): Requester {
-  const agent = agentEntity(facts.agent);
+  const agent = new AgentEntity(facts.agent);
   const { run, credential, principal } = facts;
   const isAgent = principal.type === 'Agent' && principal.id === facts.agent.id;
   return {
     principal: isAgent ? agent : entityOf(principal),
     agent,
-    run: new CedarRecord(
-      new Map<string, Value>([
-        ['id', run.id],
-        ['job', run.job],
-        ['opened_by', run.opened_by],
-      ]),
-    ),
-    credential: new CedarRecord(new Map([['kind', credential.kind]])),
+    run: runRecord(run),
+    credential: credentialRecord(credential.kind),
     protocol: facts.protocol,
     unknown: undefined,
   };
@@ -147,14 +188,13 @@ function unknownContext(requester: Requester): CedarRecord {
 
 /** Without arguments (lists) everything that depends on them is unknown, and the rest is not. */
 function contextOf(requester: Requester, args: MappedArguments | undefined): CedarRecord {
-  const fields = new Map<string, Result>([
-    ['args', args?.record ?? UNKNOWN],
-    ['nulls', args === undefined ? UNKNOWN : setOf(args.nulls)],
-    ['unmapped', args === undefined ? UNKNOWN : setOf(args.unmapped)],
-    ['run', requester.run],
-    ['credential', requester.credential],
-    ['protocol', requester.protocol],
-  ]);
+  const fields = new Map<string, Result>();
+  fields.set('args', args?.record ?? UNKNOWN);
+  fields.set('nulls', args === undefined ? UNKNOWN : setOf(args.nulls));
+  fields.set('unmapped', args === undefined ? UNKNOWN : setOf(args.unmapped));
+  fields.set('run', requester.run);
+  fields.set('credential', requester.credential);
+  fields.set('protocol', requester.protocol);
   return new CedarRecord(fields, args === undefined ? UNKNOWN : args.record.hidden);
 }
 

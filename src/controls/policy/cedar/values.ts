@@ -25,36 +25,53 @@ export function entityOfKey(key: string): Entity {
   return new Entity(key.slice(0, at), key.slice(at + 1));
 }
 
-/** Elements once each, compared by value. */
+type Members = { scalars: ReadonlySet<Scalar>; composites: ReadonlyMap<string, Composite> };
+
+/** Elements once each, compared by value. Most sets of a request are never asked, so members are sorted out when one is. */
 export class CedarSet {
-  readonly #scalars = new Set<Scalar>();
-  readonly #composites = new Map<string, Composite>();
+  readonly #elements: readonly Value[];
+  #members: Members | undefined;
   #key: string | undefined;
 
-  constructor(elements: Iterable<Value>) {
-    for (const element of elements) {
-      if (typeof element === 'object') this.#composites.set(keyOf(element), element);
-      else this.#scalars.add(element);
-    }
+  constructor(elements: readonly Value[]) {
+    this.#elements = elements;
   }
 
   get size(): number {
-    return this.#scalars.size + this.#composites.size;
+    const { scalars, composites } = this.#sorted();
+    return scalars.size + composites.size;
   }
 
   has(value: Value): boolean {
-    return typeof value === 'object' ? this.#composites.has(keyOf(value)) : this.#scalars.has(value);
+    const { scalars, composites } = this.#sorted();
+    return typeof value === 'object' ? composites.has(keyOf(value)) : scalars.has(value);
   }
 
   *[Symbol.iterator](): IterableIterator<Value> {
-    yield* this.#scalars;
-    yield* this.#composites.values();
+    const { scalars, composites } = this.#sorted();
+    yield* scalars;
+    yield* composites.values();
   }
 
   get key(): string {
     this.#key ??= `set${JSON.stringify([...this].map(keyOf).sort())}`;
     return this.#key;
   }
+
+  #sorted(): Members {
+    this.#members ??= membersOf(this.#elements);
+    return this.#members;
+  }
+}
+
+function membersOf(elements: readonly Value[]): Members {
+  const scalars = new Set<Scalar>();
+  const composites = new Map<string, Composite>();
+  for (const element of elements) {
+    if (typeof element === 'object') composites.set(keyOf(element), element);
+    else scalars.add(element);
+  }
+  return { scalars, composites };
 }
 
 /**
