@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Exchange } from '../../src/api/contract/index.ts';
+import { exchangeLine } from '../../src/cli/commands/tail.ts';
 import { duration, facts, fold, foreign, table } from '../../src/cli/paint.ts';
+import type { Terminal } from '../../src/cli/terminal.ts';
 import { nearest } from '../../src/core/nearest.ts';
 import { visibleJson, visibleLines, visibleText } from '../../src/core/visible-text.ts';
 
@@ -80,3 +83,33 @@ test('a misspelling is understood, a stranger is not', () => {
   assert.equal(nearest('zzzzzz', ['upstreams', 'agents']), undefined);
   assert.equal(nearest('x'.repeat(1_000_000), ['upstreams']), undefined);
 });
+
+test('a line of tail fits the terminal, however long the names are', () => {
+  const exchange = {
+    receipt: `rcp_${'0'.repeat(26)}`,
+    time: 0,
+    decision: 'deny',
+    agent: 'an-agent',
+    job: 'a-job',
+    action: 'tool.call',
+    resource: `Tool::"${'very-'.repeat(60)}long"`,
+    code: 'policy_denied',
+    duration_us: 12_345,
+    more: 2,
+  } as Exchange;
+  for (const columns of [80, 100, 120, 160]) {
+    const terminal = { ...SILENT, columns };
+    for (const line of exchangeLine(exchange, terminal).split('\n'))
+      assert.ok(line.length <= columns, `${columns}: ${line}`);
+  }
+  assert.equal(exchangeLine(exchange, { ...SILENT, columns: undefined }).split('\n').length, 1);
+});
+
+const SILENT: Terminal = {
+  write: () => undefined,
+  note: () => undefined,
+  columns: undefined,
+  color: false,
+  interactive: false,
+  ask: async () => '',
+};

@@ -24,7 +24,7 @@ export const list: Command = {
 };
 
 function stateText({ active, policies, problems, proposals, evaluator }: PolicyState, terminal: Terminal): string {
-  const head = `Active set ${active.set.slice(0, 12)}, since ${dateTime(active.activated_at)} UTC by ${visibleText(active.activated_by)}: ${visibleText(active.why)}\n`;
+  const head = `${fold(`Active set ${active.set.slice(0, 12)}, since ${dateTime(active.activated_at)} UTC by ${visibleText(active.activated_by)}: ${visibleText(active.why)}`, terminal.columns)}\n`;
   const slow =
     evaluator === 'compiled'
       ? ''

@@ -107,14 +107,27 @@ function printEvent(event: LiveEvent, { terminal, json }: Call): void {
   }
 }
 
-/** `12:04:31 ✗ deny   triage/issues tool.call Tool::"files/write_file" policy_denied 0.4 ms rcp_…` */
+const RECEIPT_COLUMNS = 31;
+const WIDE_COLUMNS = 130;
+
+/**
+ * `12:04:31 ✗ deny   triage/issues tool.call Tool::"files/write_file" policy_denied 0.4 ms rcp_…`; on a narrow terminal in
+ * two lines, the second of which holds the receipt.
+ */
 export function exchangeLine(exchange: Exchange, terminal: Terminal): string {
   const { mark, colour } = STATE_MARKS[exchange.decision];
-  const what = exchange.resource === null ? exchange.operation : exchange.resource;
-  const took = exchange.duration_us === null ? '' : ` ${duration(exchange.duration_us)}`;
-  const room = terminal.columns === undefined ? 200 : Math.max(24, terminal.columns - 96);
+  const columns = terminal.columns ?? Number.POSITIVE_INFINITY;
+  const who = foreign(`${exchange.agent}/${exchange.job}`, 40);
+  const action = foreign(exchange.action, 30);
+  const end = endOf(exchange);
+  const taken = 20 + who.length + action.length + (columns < WIDE_COLUMNS ? 0 : end.length + RECEIPT_COLUMNS);
+  const what = foreign(exchange.resource ?? exchange.operation, Math.min(200, Math.max(16, columns - taken)));
   const head = `${clockTime(exchange.time)} ${paint(terminal, colour, `${mark} ${exchange.decision.padEnd(6)}`)}`;
-  const more = exchange.more === 0 ? '' : ` and ${exchange.more} more`;
-  const code = exchange.code === null ? '' : ` ${paint(terminal, 'red', exchange.code)}`;
-  return `${head} ${foreign(`${exchange.agent}/${exchange.job}`, 40)} ${foreign(exchange.action, 30)} ${foreign(what, room)}${more}${code}${took} ${paint(terminal, 'dim', exchange.receipt)}`;
+  const tail = `${end}${paint(terminal, 'dim', exchange.receipt)}`;
+  return `${head} ${who} ${action} ${what}${columns < WIDE_COLUMNS ? `\n         ${tail}` : ` ${tail}`}`;
+}
+
+function endOf({ more, code, duration_us }: Exchange): string {
+  const parts = [more === 0 ? '' : `and ${more} more`, code ?? '', duration_us === null ? '' : duration(duration_us)];
+  return parts.map((part) => (part === '' ? '' : `${part} `)).join('');
 }
