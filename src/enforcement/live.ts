@@ -1,25 +1,62 @@
+import type { Clock } from '../core/clock.ts';
 import type { Caller } from '../core/principal.ts';
 import type { Refusal } from '../core/refusal.ts';
+
+/** How late a stage or an exchange may be found to have taken too long. */
+const LOOK_EVERY_MS = 50;
 
 /** Why an exchange was ended from outside. */
 export type CutCause = 'stopped' | 'caller_gone' | 'timed_out' | 'gateway_stopping';
 
 /** One exchange in flight, with the handle that ends it. */
 export class LiveExchange {
-  readonly #abort = new AbortController();
   /** Known after `check identity`. */
   caller: Caller | undefined;
   /** Known after `parse intent`. */
   upstream: string | undefined;
   cause: CutCause | undefined;
+  /** Monotonic time at which it is cut, whatever it does. */
+  ends_at = Number.POSITIVE_INFINITY;
+  /** What happens when the stage that is waited for has taken too long, and when that is. */
+  #overdue: { at: number; tell: () => void } | undefined;
+  readonly #listeners = new Set<() => void>();
+  #abort: AbortController | undefined;
 
+  /** For whoever needs it in this form; most exchanges end without one. */
   get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.cause !== undefined) this.#abort.abort(this.cause);
+    }
     return this.#abort.signal;
   }
 
   cut(cause: CutCause): void {
-    this.cause ??= cause;
-    this.#abort.abort(cause);
+    if (this.cause !== undefined) return;
+    this.cause = cause;
+    this.#abort?.abort(cause);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Called once, when it is cut; at once where it was. The returned function takes the listener back. */
+  onCut(listener: () => void): () => void {
+    if (this.cause !== undefined) listener();
+    else this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  expect(at: number, tell: () => void): void {
+    this.#overdue = { at, tell };
+  }
+
+  arrived(): void {
+    this.#overdue = undefined;
+  }
+
+  /** Looks at its times; one timer of `Live`'s serves all exchanges, since a timer for each costs more than a stage. */
+  look(now: number): void {
+    if (this.#overdue !== undefined && this.#overdue.at <= now) this.#overdue.tell();
+    if (this.ends_at <= now) this.cut('timed_out');
   }
 }
 
@@ -28,11 +65,17 @@ export class LiveExchange {
  * the durable stop list keeps new exchanges out.
  */
 export class Live {
+  readonly #clock: Clock;
+  #looking = false;
   readonly #exchanges = new Set<LiveExchange>();
   readonly #agents = new Map<string, number>();
   #emptied: (() => void)[] = [];
 
   #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** From here on admission lets nobody in; what is in flight goes on. */
   close(): void {
@@ -61,7 +104,17 @@ export class Live {
   begin(): LiveExchange {
     const exchange = new LiveExchange();
     this.#exchanges.add(exchange);
+    if (!this.#looking) this.#look();
     return exchange;
+  }
+
+  /** Goes on while anything is in flight. */
+  #look(): void {
+    this.#looking = this.#exchanges.size > 0;
+    if (!this.#looking) return;
+    const now = this.#clock.monotonic();
+    for (const exchange of this.#exchanges) exchange.look(now);
+    this.#clock.after(LOOK_EVERY_MS, () => this.#look());
   }
 
   end(exchange: LiveExchange): void {
@@ -82,7 +135,7 @@ export class Live {
     for (const exchange of this.#exchanges) {
       const { caller, upstream } = exchange;
       const refusal = (caller && stopped(caller)) ?? (upstream === undefined ? undefined : stopped({ upstream }));
-      if (!refusal || exchange.signal.aborted) continue;
+      if (!refusal || exchange.cause !== undefined) continue;
       exchange.cut('stopped');
       count += 1;
     }

@@ -47,7 +47,7 @@ export type Enforcement = {
 /** Joins controls and table. Whatever changes the stop list cuts what is in flight, before anything is awaited. */
 export function openEnforcement(parts: EnforcementParts): Enforcement {
   const { clock, identity, policy, ledger, state, bounds } = parts;
-  const live = new Live();
+  const live = new Live(clock);
   const stopped = (who: Parameters<typeof identity.stops.find>[0]) => identity.stops.find(who);
   const familiar = openFamiliar(clock);
   const admission = admitConnection({ rules: bounds, clock, recognises: familiar.has, stopping: () => live.closed });

@@ -103,7 +103,9 @@ export class Runner implements Gateway {
   async #walk(pass: Pass): Promise<Verdict> {
     for (const { stage, run } of this.#columns[pass.attempt.protocol]) {
       const from = this.#parts.clock.monotonic();
-      const verdict = await this.#stage(stage, run, pass);
+      const deciding = this.#stage(stage, run, pass);
+      // A stage that is done is not waited for: each wait costs a turn of the queue.
+      const verdict = deciding instanceof Promise ? await deciding : deciding;
       const us = Math.round((this.#parts.clock.monotonic() - from) * 1000);
       pass.checks.push({ stage, verdict: verdict ? (isError(verdict) ? 'error' : 'refuse') : 'pass', us });
       if (verdict) return verdict;
@@ -111,11 +113,12 @@ export class Runner implements Gateway {
     return undefined;
   }
 
-  async #stage(stage: string, run: StageRun, pass: Pass): Promise<Verdict> {
+  #stage(stage: string, run: StageRun, pass: Pass): Verdict | Promise<Verdict> {
     try {
       const verdict = run(pass);
       if (!(verdict instanceof Promise)) return verdict;
-      return await (stage === 'forward' ? verdict : this.#bounded(stage, verdict, pass));
+      const bounded = stage === 'forward' ? verdict : this.#bounded(stage, verdict, pass);
+      return bounded.catch((error: unknown) => stageFailed(stage, error));
     } catch (error) {
       return stageFailed(stage, error);
     }
@@ -123,13 +126,24 @@ export class Runner implements Gateway {
 
   #bounded(stage: string, verdict: Promise<Verdict>, pass: Pass): Promise<Verdict> {
     return new Promise((resolve, reject) => {
+      const { live } = pass;
       const bound_ms = this.#parts.stageMsMax();
-      const cancel = this.#parts.clock.after(bound_ms, () => {
+      live.expect(this.#parts.clock.monotonic() + bound_ms, () => {
         const refusal = refuse('stage_timed_out', `${stage} took more than ${bound_ms} ms`);
+        live.arrived();
         resolve(refusal);
         void this.#afterAll(pass, verdict, refusal);
       });
-      verdict.then(resolve, reject).finally(cancel);
+      verdict.then(
+        (settled) => {
+          live.arrived();
+          resolve(settled);
+        },
+        (error) => {
+          live.arrived();
+          reject(error);
+        },
+      );
     });
   }
 

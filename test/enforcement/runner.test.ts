@@ -71,7 +71,7 @@ type World = {
 
 /** A gateway whose controls permit everything, but for the stages that a test puts in their place. */
 function open(replaced: Partial<Stages> = {}, shape: (table: Table) => Table = (table) => table): World {
-  const live = new Live();
+  const live = new Live(systemClock);
   const log: World['log'] = [];
   const forwarded: Intent[] = [];
   const recorder: Recorder = {

@@ -1,9 +1,10 @@
 import type { Presented } from '../../core/exchange.ts';
 import type { Caller } from '../../core/principal.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
+import { andThen } from '../and-then.ts';
 import type { Live } from '../live.ts';
 import type { Pass } from '../pass.ts';
-import type { StageRun } from '../pipeline.ts';
+import type { StageRun, Verdict } from '../pipeline.ts';
 
 export type Identify = {
   authenticate(presented: Presented): Caller | Refusal | Promise<Caller | Refusal>;
@@ -18,8 +19,7 @@ export type Identify = {
  * asked after that, so that a stop set in between is seen here or cuts there.
  */
 export function checkIdentity(identity: Identify, live: Live, agentExchangesMax: () => number): StageRun {
-  return async (pass) => {
-    const caller = await whoIs(identity, pass);
+  function admit(pass: Pass, caller: Caller | Refusal): Verdict {
     if (isRefusal(caller)) return caller;
     live.identify(pass.live, caller);
     const stopped = identity.stopped(caller);
@@ -30,7 +30,8 @@ export function checkIdentity(identity: Identify, live: Live, agentExchangesMax:
     pass.caller = caller;
     identity.proved(pass.attempt.presented);
     return undefined;
-  };
+  }
+  return (pass) => andThen(whoIs(identity, pass), (caller) => admit(pass, caller));
 }
 
 /** A proof counts once, so an exchange that takes another pass is not asked for it again; the stop list is. */

@@ -40,28 +40,29 @@ export type Forwarding = {
 export function forward(from: Forwarding): StageRun {
   return async (pass) => {
     const receipt = pass.receipt;
-    const { signal } = pass.live;
-    if (signal.aborted) pass.answer = cutRefusal(pass);
+    const { live } = pass;
+    if (live.cause !== undefined) pass.answer = cutRefusal(pass);
     else if (!from.leased()) pass.answer = refuse('lease_lapsed', 'no news of revocations for more than a second');
     else {
       const left_ms = Math.min(pass.run.expires_at - from.now(), from.exchangeMsMax());
-      const cancelExpiry = from.clock.after(left_ms, () => pass.live.cut('timed_out'));
+      live.ends_at = from.clock.monotonic() + left_ms;
       pass.answer = await untilCut(from.clock, pass, pass.attempt.forward(pass.intent, ioOf(from, pass, receipt)));
-      cancelExpiry();
     }
     return undefined;
   };
 }
 
 function ioOf(from: Forwarding, pass: Pass, receipt: string): ForwardIo {
-  const { signal } = pass.live;
+  const { live } = pass;
   return {
-    signal,
+    get signal() {
+      return live.signal;
+    },
     receipt,
     caller: pass.caller,
     run: pass.run,
     emit: (frame: Frame) => {
-      if (signal.aborted) return Promise.resolve();
+      if (live.cause !== undefined) return Promise.resolve();
       pass.frames += 1;
       return pass.sink.frame(frame);
     },
@@ -78,20 +79,15 @@ function shown(from: Forwarding, pass: Pass, candidates: readonly Pick<Access, '
 }
 
 /** The protocol's answer; or, once the exchange is cut, a refusal, whatever the protocol still says. */
-async function untilCut(clock: Clock, pass: Pass, answer: Promise<Answer | Refusal>): Promise<Answer | Refusal> {
-  const { signal } = pass.live;
-  const settled = answer.catch((error: unknown) => failed(error));
-  let release: (() => void) | undefined;
-  const cut = new Promise<undefined>((resolve) => {
-    const onCut = () => clock.after(CUT_GRACE_MS, () => resolve(undefined));
-    signal.addEventListener('abort', onCut, { once: true });
-    release = () => signal.removeEventListener('abort', onCut);
+function untilCut(clock: Clock, pass: Pass, answer: Promise<Answer | Refusal>): Promise<Answer | Refusal> {
+  return new Promise((resolve) => {
+    const release = pass.live.onCut(() => clock.after(CUT_GRACE_MS, () => resolve(cutRefusal(pass))));
+    const settle = (settled: Answer | Refusal) => {
+      release();
+      resolve(pass.live.cause === undefined ? settled : cutRefusal(pass));
+    };
+    answer.then(settle, (error: unknown) => settle(failed(error)));
   });
-  const first = await Promise.race([settled, cut]);
-  release?.();
-  if (!signal.aborted) return first ?? cutRefusal(pass);
-  pass.stop_cause = pass.live.cause;
-  return cutRefusal(pass);
 }
 
 /** A protocol that throws while it forwards may have had its effect: the outcome is unknown, and said to be. */
