@@ -81,8 +81,9 @@ export class SimulatedDatabase implements Database {
       });
     } catch (error) {
       tx.end();
-      // The server sees the connection end now, or a while later, or by its own timeout.
-      this.#loop.after(this.#chance.between(0, 800), () => this.#server.end(session));
+      // Where this is lost too, the server finds out by its own timeout.
+      const transit = this.#link.transit('there');
+      if (transit !== undefined) this.#loop.after(transit, () => this.#server.end(session));
       throw error;
     }
   }

@@ -10,6 +10,7 @@ export class Disk {
   readonly #loop: Loop;
   readonly #chance: Chance;
   readonly #files = new Map<string, File>();
+  #requests: { done: boolean; work: () => void }[] = [];
   #slowUntil = 0;
   #fullUntil = 0;
 
@@ -31,7 +32,15 @@ export class Disk {
     this.#fullUntil = 0;
   }
 
-  loseVolatile(): void {
+  /**
+   * The process is gone. What it had asked for happened or did not, but not later; and with the machine goes some of what
+   * was not made durable.
+   */
+  crash(): void {
+    for (const request of this.#requests.splice(0)) {
+      request.done = true;
+      if (this.#chance.happens(0.5)) request.work();
+    }
     for (const [path, file] of this.#files) {
       if (file.durable === file.bytes || this.#chance.happens(0.5)) continue;
       if (file.durable === undefined) this.#files.delete(path);
@@ -43,10 +52,12 @@ export class Disk {
   files(process: Process, written: (path: string, bytes: Uint8Array) => void): LogFiles {
     const operation = <T>(work: () => T): Promise<T> =>
       new Promise((resolve, reject) => {
-        // What a process asked of its disk happens even if the process does not live to hear of it; or it does not.
         const ms = this.#chance.between(0.05, this.#loop.now < this.#slowUntil ? 900 : 2);
+        const request = { done: false, work: () => void attempt(work) };
+        this.#requests.push(request);
         this.#loop.after(ms, () => {
-          if (!process.alive && this.#chance.happens(0.5)) return;
+          if (request.done) return;
+          this.#requests.splice(this.#requests.indexOf(request), 1);
           const result = attempt(work);
           process.after(0, () => ('error' in result ? reject(result.error) : resolve(result.value)));
         });

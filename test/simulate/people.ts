@@ -54,7 +54,7 @@ function tidyUp(world: World, chance: Chance, until: number): void {
   world.loop.after(chance.between(0, 2 * TIDY_EVERY_MS), () => tidyUp(world, chance, until));
 }
 
-async function liftAll(replica: Replica): Promise<void> {
+export async function liftAll(replica: Replica): Promise<void> {
   for (const { stop } of replica.identity.stops.list()) await replica.identity.stops.lift(stop, 'local');
 }
 

@@ -2,7 +2,7 @@ import type { Bug } from './bugs.ts';
 import type { Call } from './call.ts';
 import { Violation } from './judge.ts';
 import { healAll, unleash } from './nemesis.ts';
-import { callAway, changeThings, permit } from './people.ts';
+import { callAway, changeThings, liftAll, permit } from './people.ts';
 import { World } from './world.ts';
 
 export type Verdict = {
@@ -65,7 +65,12 @@ async function live(world: World): Promise<void> {
 /** What operators would do after such a day: lift what stands, permit, register who was removed. */
 async function allowEverybody(world: World): Promise<void> {
   const replica = world.replicas.get(world.machines[0]!);
-  if (replica === undefined) return world.judge.fail('liveness: the first replica did not come back');
+  if (replica === undefined) {
+    world.judge.fail('liveness: the first replica did not come back');
+    throw world.judge.violation;
+  }
+  for (const other of world.replicas.values()) other.process.after(0, () => void liftAll(other));
+  await world.run(2_000);
   replica.process.after(0, async () => {
     for (const { stop } of replica.identity.stops.list()) await replica.identity.stops.lift(stop, 'local');
     for (const agent of world.agents) {

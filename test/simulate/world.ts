@@ -122,7 +122,7 @@ export class World {
     this.loop.tell(`${process.name} crashes`);
     process.crash();
     this.replicas.delete(machine);
-    machine.disk.loseVolatile();
+    machine.disk.crash();
     this.loop.after(this.chance.between(0, 1_500), () => this.server.disconnect(process.name));
     this.loop.after(restart_ms, () => this.start(machine));
   }

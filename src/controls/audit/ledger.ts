@@ -40,6 +40,8 @@ const TICK_MS = 1_000;
 /** Ticks between flushes of what is published. */
 const SETTLE_TICKS = 60;
 const RETRY_MS = 250;
+/** A commit that its client has given up may still end at the server; by then not any more. */
+const DOUBT_MS = 10_000;
 const OPEN_ATTEMPTS_MAX = 8;
 
 /** Opens the log: a new epoch of this replica, the tree checked against what was published, the dead epochs closed. */
@@ -200,18 +202,23 @@ class GroupedLedger implements Ledger {
 
   /** Finds out whether an intent was written although its commit's answer was lost; nothing was forwarded for it. */
   async #resolveDoubt(id: string): Promise<void> {
-    const { epoch } = this.#writer;
     const resolve = this.#open.doubt();
+    const until = this.#options.clock.monotonic() + DOUBT_MS;
     // One receipt for all tries: its id is unique, so a try whose answer was lost too is not made twice.
     let said: Draft | undefined;
-    while (!this.#closed && this.#writer.epoch === epoch) {
+    while (!this.#closed) {
       await this.#pause(RETRY_MS);
       try {
         const row = await receiptById(this.#options.db, id);
-        if (row === undefined) break;
+        if (row === undefined) {
+          if (this.#options.clock.monotonic() < until) continue;
+          break;
+        }
+        // Whoever closed its epoch has said what became of it.
+        if (epochOf(row.seat) !== this.#writer.epoch) break;
         if (said !== undefined && (await seatById(this.#options.db, said.receipt.id)) !== undefined) break;
         said ??= this.#drafter.unknown(row, 'not_forwarded');
-        if ((await this.#submit(said, epoch)).kind === 'written') break;
+        if ((await this.#submit(said, epochOf(row.seat))).kind === 'written') break;
       } catch {
         // The database is still away; the doubt stays.
       }
