@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { policyMigrations } from '../../src/controls/policy/index.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
-import { call, FILES, forbid, openReplica, permit, type Replica, write } from '../policy/support.ts';
+import { call, clock, FILES, forbid, openReplica, permit, type Replica, write } from '../policy/support.ts';
 import { onEveryDatabase } from '../support/databases.ts';
+import { type FaultPoint, withFaults } from '../support/faults.ts';
 
 const read = call('files/read', { path: 'a' });
 const effect = (replica: Replica): string => replica.engine.decide(read).effect;
@@ -264,6 +266,28 @@ onEveryDatabase('policy sets', (place) => {
     await db.query('update policy_sets set files = $1', [forged]);
     await assert.rejects(openReplica(t, db, {}), /its digest is wrong/);
     assert.equal(effect(one), 'deny');
+  });
+
+  test('an edit that cannot be made durable changes nothing, and is tried again', async (t) => {
+    const db = await fresh();
+    let broken = false;
+    const faults = (point: FaultPoint) => (broken && point.at === 'begin' ? [{ kind: 'fail' } as const] : []);
+    const hurried: Clock = { ...clock, after: (delay_ms, work) => clock.after(Math.min(delay_ms, 100), work) };
+    const replica = await openReplica(
+      t,
+      withFaults(db, clock, faults),
+      { 'a.cedar': permit('one') },
+      { watch: true, clock: hurried },
+    );
+    await sleep(50);
+    broken = true;
+    await write(replica.folder, { 'a.cedar': permit('one') + forbid('no') });
+    for (let waited = 0; replica.reports.length === 0 && waited < 8_000; waited += 50) await sleep(50);
+    assert.match(replica.reports[0]!, /could not be made durable/);
+    assert.equal(effect(replica), 'permit');
+    broken = false;
+    for (let waited = 0; effect(replica) !== 'deny' && waited < 8_000; waited += 50) await sleep(50);
+    assert.equal(effect(replica), 'deny');
   });
 
   test('an edit is taken up while running', async (t) => {

@@ -12,6 +12,7 @@ import { validatePolicies } from './validate.ts';
 
 /** The topic of policy's changes in the state's version. */
 const TOPIC = 'policy';
+const RETRY_MS = 5_000;
 const NEVER: ActiveSet = {
   digest: '',
   activated_by: 'nobody',
@@ -45,6 +46,8 @@ export class Sets implements PolicySets {
   #work: Promise<unknown> = Promise.resolve();
   #following: Promise<void> = Promise.resolve();
   readonly #ends: (() => void)[] = [];
+  #endRetry: () => void = () => {};
+  #closed = false;
 
   constructor(parts: PolicyParts, engine: Engine, text: PolicyText) {
     this.#parts = parts;
@@ -61,10 +64,18 @@ export class Sets implements PolicySets {
     );
     await this.#inTurn(() => this.#readFolder('start'));
     if (!this.#parts.watch) return;
-    const changed = (): void => {
-      this.reload().catch((error: unknown) => this.#parts.report('the policy folder could not be taken over', error));
-    };
-    this.#ends.push(watchFolder(this.#parts.folder, this.#parts.clock, changed));
+    this.#ends.push(watchFolder(this.#parts.folder, this.#parts.clock, () => this.#takeUp()));
+    this.#ends.push(() => this.#endRetry());
+  }
+
+  /** An edit that could not be made durable is tried again: nobody will touch the file a second time for us. */
+  #takeUp(): void {
+    this.#endRetry();
+    this.reload().catch((error: unknown) => {
+      this.#parts.report('the policy folder could not be taken over', error);
+      if (this.#closed) return;
+      this.#endRetry = this.#parts.clock.after(RETRY_MS, () => this.#takeUp());
+    });
   }
 
   status(): PolicyStatus {
@@ -104,6 +115,7 @@ export class Sets implements PolicySets {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     for (const end of this.#ends) end();
     await this.#inTurn(async () => undefined);
   }
@@ -211,7 +223,7 @@ export class Sets implements PolicySets {
 
   async #propose(set: store.StoredSet): Promise<void> {
     const earlier = this.#proposed;
-    await this.#transact(async (tx) => {
+    const done = await this.#transact(async (tx) => {
       if (earlier !== undefined && earlier !== set.digest) await store.withdrawProposal(tx, earlier);
       await store.storeSet(tx, set);
       if (!(await store.writeProposal(tx, set.digest))) return;
@@ -224,6 +236,7 @@ export class Sets implements PolicySets {
         after: set.digest,
       });
     });
+    if (isRefusal(done)) throw new Error(done.reason);
     this.#proposed = set.digest;
   }
 
@@ -231,7 +244,8 @@ export class Sets implements PolicySets {
   async #withdraw(): Promise<void> {
     const earlier = this.#proposed;
     if (earlier === undefined) return;
-    await this.#transact((tx) => store.withdrawProposal(tx, earlier));
+    const done = await this.#transact((tx) => store.withdrawProposal(tx, earlier));
+    if (isRefusal(done)) throw new Error(done.reason);
     this.#proposed = undefined;
   }
 
