@@ -236,6 +236,19 @@ test('keys are made once, for the owner only, and half a pair is refused', async
   await assert.rejects(openLedgerKeys(folder, systemRandom), /not a key of the log/);
 });
 
+test('a living log is verified while it grows: full tiles take the place of incomplete ones', async () => {
+  const { ledger, folder } = await freshLedger(undo);
+  await exchanges(ledger, 100);
+  await ledger.drain();
+  const kept = readFileSync(join(folder, 'checkpoint'), 'utf8');
+  await exchanges(ledger, 100);
+  await ledger.drain();
+  // The verifier read the checkpoint before the log grew.
+  writeFileSync(join(folder, 'checkpoint'), kept);
+  const report = await verifyLog(folder, { seen: kept });
+  assert.deepEqual([report.verdict, report.size], ['verified', 200], JSON.stringify(report.problems));
+});
+
 test('a proof of one receipt stands alone; one bit of it and it falls', async () => {
   const { ledger } = await freshLedger(undo);
   const receipts = await exchanges(ledger, 300);

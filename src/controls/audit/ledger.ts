@@ -1,5 +1,6 @@
 import { type Refusal, refuse } from '../../core/refusal.ts';
-import { isStorageError, type Transaction } from '../../storage/index.ts';
+import { isStorageError, StorageError, type Transaction } from '../../storage/index.ts';
+import { Aftermath } from './aftermath.ts';
 import type {
   ControlDraft,
   FeedPage,
@@ -23,25 +24,12 @@ import { OpenIntents } from './open-intents.ts';
 import { LogReader } from './reader.ts';
 import { Seal } from './seal.ts';
 import { Space } from './space.ts';
-import {
-  beat,
-  closeEpoch,
-  destroyKey,
-  epochOf,
-  forgetOldPages,
-  openEpoch,
-  openIntents,
-  receiptById,
-  seatById,
-} from './store.ts';
+import { beat, closeEpoch, destroyKey, epochOf, forgetOldPages, openEpoch, openIntents, seatById } from './store.ts';
 import { takeOverLapsed } from './takeover.ts';
 
 const TICK_MS = 1_000;
 /** Ticks between flushes of what is published. */
 const SETTLE_TICKS = 60;
-const RETRY_MS = 250;
-/** A commit that its client has given up may still end at the server; by then not any more. */
-const DOUBT_MS = 10_000;
 const OPEN_ATTEMPTS_MAX = 8;
 
 /** Opens the log: a new epoch of this replica, the tree checked against what was published, the dead epochs closed. */
@@ -68,6 +56,7 @@ class GroupedLedger implements Ledger {
   readonly #options: LedgerOptions;
   readonly #drafter: Drafter;
   readonly #commits: GroupCommit;
+  readonly #aftermath: Aftermath;
   readonly #open = new OpenIntents();
   readonly #floods = new Floods();
   readonly #gap = new Gap();
@@ -92,6 +81,14 @@ class GroupedLedger implements Ledger {
     this.#space = new Space(options.files, options.reserve_bytes);
     const record = (draft: ControlDraft) => this.control(undefined, draft);
     this.#reader = new LogReader({ db, seal, record });
+    this.#aftermath = new Aftermath({
+      db,
+      clock,
+      drafter: this.#drafter,
+      open: this.#open,
+      submit: (draft, only) => this.#submit(draft, only),
+      epoch: () => (this.#closed ? undefined : this.#writer.epoch),
+    });
     this.#commits = new GroupCommit({
       db,
       claimProofs,
@@ -151,7 +148,7 @@ class GroupedLedger implements Ledger {
       case 'replayed':
         return refuse('proof_replayed', 'the proof was claimed before');
       case 'failed':
-        if (result.uncertain) void this.#resolveDoubt(draft.receipt.id);
+        if (result.uncertain) void this.#aftermath.resolve(draft.receipt.id);
         this.#onFailed(result.error);
         return unavailable(result.error);
     }
@@ -170,60 +167,8 @@ class GroupedLedger implements Ledger {
     }
     const failed = result.kind === 'failed' ? result : { error: undefined, uncertain: false };
     this.#onFailed(failed.error);
-    void this.#insist(draft.intent, prepared, failed, epochOf(seat));
+    void this.#aftermath.insist(draft.intent, prepared, failed, epochOf(seat));
     return unavailable(failed.error);
-  }
-
-  /** Writes an outcome that could not be written, however long it takes; a restart makes it `unknown` instead. */
-  async #insist(intent: string, first: Draft, failed: { error: unknown; uncertain: boolean }, epoch: number) {
-    let draft = first;
-    let { error, uncertain } = failed;
-    while (!this.#closed && this.#writer.epoch === epoch) {
-      await this.#pause(RETRY_MS);
-      try {
-        if (uncertain && (await seatById(this.#options.db, draft.receipt.id)) !== undefined) break;
-        // What cannot be written at all is not worth insisting on; that something happened is.
-        if (!isStorageError(error)) draft = await this.#unknown(intent, draft);
-      } catch {
-        continue;
-      }
-      const result = await this.#submit(draft, epoch);
-      if (result.kind === 'written') break;
-      uncertain = result.kind === 'failed' && result.uncertain;
-      error = result.kind === 'failed' ? result.error : error;
-    }
-    if (this.#writer.epoch === epoch) this.#open.close(intent);
-  }
-
-  async #unknown(intent: string, otherwise: Draft): Promise<Draft> {
-    const row = await receiptById(this.#options.db, intent);
-    return row === undefined ? otherwise : this.#drafter.unknown(row, 'unwritable');
-  }
-
-  /** Finds out whether an intent was written although its commit's answer was lost; nothing was forwarded for it. */
-  async #resolveDoubt(id: string): Promise<void> {
-    const resolve = this.#open.doubt();
-    const until = this.#options.clock.monotonic() + DOUBT_MS;
-    // One receipt for all tries: its id is unique, so a try whose answer was lost too is not made twice.
-    let said: Draft | undefined;
-    while (!this.#closed) {
-      await this.#pause(RETRY_MS);
-      try {
-        const row = await receiptById(this.#options.db, id);
-        if (row === undefined) {
-          if (this.#options.clock.monotonic() < until) continue;
-          break;
-        }
-        // Whoever closed its epoch has said what became of it.
-        if (epochOf(row.seat) !== this.#writer.epoch) break;
-        if (said !== undefined && (await seatById(this.#options.db, said.receipt.id)) !== undefined) break;
-        said ??= this.#drafter.unknown(row, 'not_forwarded');
-        if ((await this.#submit(said, epochOf(row.seat))).kind === 'written') break;
-      } catch {
-        // The database is still away; the doubt stays.
-      }
-    }
-    resolve();
   }
 
   async refusal(draft: RefusalDraft): Promise<string | undefined> {
@@ -356,6 +301,7 @@ class GroupedLedger implements Ledger {
 
   /** After another replica closed this epoch (this process was away for long): what was open then is `unknown`. */
   async #reopen(closed: number): Promise<void> {
+    if (this.#closed) throw new StorageError('closed', 'the log is closed');
     if (this.#writer.epoch !== closed) return;
     // Whoever finds it closed asks; one epoch follows.
     this.#reopening ??= nextEpoch(this.#options)
@@ -440,10 +386,6 @@ class GroupedLedger implements Ledger {
         if (result.kind !== 'written') this.#floods.add({ ...flood, second: this.#second() });
       });
     }
-  }
-
-  #pause(delay_ms: number): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.after(delay_ms, resolve));
   }
 
   #now(): number {

@@ -167,18 +167,11 @@ export class TransparencyLog {
     const span = row && (await spanOfSeat(this.#parts.db, row.seat));
     if (row === undefined || span === undefined) return undefined;
     const index = span.first_index + row.seat - span.first_seat;
-    // Incomplete tiles vanish when they are full, so a checkpoint may be overtaken while its tree is read.
-    for (let attempt = 1; ; attempt += 1) {
-      const checkpoint = this.published;
-      if (checkpoint === undefined || index >= checkpoint.size) return undefined;
-      try {
-        const nodes = tileNodes(checkpoint.size, (path) => this.#parts.files.read(path));
-        const proof = await inclusionProof(index, checkpoint.size, nodes);
-        return formatProof({ entry: row.body, index, proof, checkpoint: checkpoint.text });
-      } catch (error) {
-        if (attempt === 3) throw error;
-      }
-    }
+    const checkpoint = this.published;
+    if (checkpoint === undefined || index >= checkpoint.size) return undefined;
+    const nodes = tileNodes(checkpoint.size, (path) => this.#parts.files.read(path));
+    const proof = await inclusionProof(index, checkpoint.size, nodes);
+    return formatProof({ entry: row.body, index, proof, checkpoint: checkpoint.text });
   }
 
   /** Opens the next origin over the entries that the database has. `record` writes the receipt that names the old one. */

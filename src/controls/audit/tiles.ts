@@ -92,8 +92,11 @@ export function decodeBundle(bytes: Uint8Array): string[] | undefined {
 /** Reads hashes of one level of the tree of `size`; each tile is read once. */
 export function tileNodes(size: number, read: (path: string) => Promise<Uint8Array | undefined>): NodeReader {
   const tiles = new Map<string, Promise<Hash[]>>();
-  const load = async (path: string, width: number): Promise<Hash[]> => {
-    const bytes = await read(path);
+  const load = async (level: number, tile: number, width: number): Promise<Hash[]> => {
+    const path = hashTilePath(level, tile, width);
+    // The full tile takes the place of an incomplete one, and begins with the same.
+    const bytes =
+      (await read(path)) ?? (await read(hashTilePath(level, tile, TILE_WIDTH)))?.subarray(0, width * HASH_BYTES);
     const hashes = bytes && decodeHashes(bytes, width);
     if (hashes === undefined) throw new Error(`${path} is missing or has another size`);
     return hashes;
@@ -103,9 +106,8 @@ export function tileNodes(size: number, read: (path: string) => Promise<Uint8Arr
     const span = 2 ** (height % 8);
     const first = index * span;
     const tile = Math.floor(first / TILE_WIDTH);
-    const path = hashTilePath(level, tile, widthOf(level, tile, size));
-    const hashes = tiles.get(path) ?? load(path, widthOf(level, tile, size));
-    tiles.set(path, hashes);
+    const hashes = tiles.get(`${level} ${tile}`) ?? load(level, tile, widthOf(level, tile, size));
+    tiles.set(`${level} ${tile}`, hashes);
     const within = first - tile * TILE_WIDTH;
     return rootOver((await hashes).slice(within, within + span));
   };

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Hash, rootOver } from './merkle.ts';
 import { type Placement, placementOf } from './receipt-shape.ts';
-import { bundlePath, encodeHashes, entryBounds, HASH_BYTES, hashTilePath, TILE_WIDTH, widthOf } from './tiles.ts';
+import { encodeHashes, entryBounds, HASH_BYTES, TILE_WIDTH, tilePath, widthOf } from './tiles.ts';
 import type { Problem, ProblemCode } from './verify-report.ts';
 
 /** The receipts of one epoch within one bundle: they follow each other, so only the ends matter to the rest. */
@@ -37,14 +37,24 @@ const KINDS: ReadonlySet<unknown> = new Set(['intent', 'outcome', 'refusal', 'ho
 export function checkBundle(folder: string, { index, size, needsLeaves }: BundleTask): BundleSummary {
   const width = widthOf(0, index, size);
   const check = new BundleCheck(index * TILE_WIDTH);
-  const bundle = readOr(join(folder, bundlePath(index, width)));
-  if (bundle === undefined) check.problem('bundle_missing', 0, `${bundlePath(index, width)} is missing`);
-  else check.entries(bundle, width);
-  const tile = readOr(join(folder, hashTilePath(0, index, width)));
-  if (tile?.length !== width * HASH_BYTES) {
-    check.problem('tile_missing', 0, `${hashTilePath(0, index, width)} is missing or has another size`);
-  } else check.tile(tile);
-  return check.summary(index, needsLeaves || width < TILE_WIDTH, (bundle?.length ?? 0) + (tile?.length ?? 0));
+  const bundle = readTile(folder, 'entries', index, width);
+  if (bundle === undefined) check.problem('bundle_missing', 0, `${tilePath('entries', index, width)} is missing`);
+  else check.entries(bundle.bytes, width, bundle.isFull);
+  const tile = readTile(folder, '0', index, width);
+  const hashes = tile?.isFull === true ? tile.bytes.subarray(0, width * HASH_BYTES) : tile?.bytes;
+  if (hashes?.length !== width * HASH_BYTES) {
+    check.problem('tile_missing', 0, `${tilePath('0', index, width)} is missing or has another size`);
+  } else check.tile(hashes);
+  const bytes = (bundle?.bytes.length ?? 0) + (tile?.bytes.length ?? 0);
+  return check.summary(index, needsLeaves || width < TILE_WIDTH, bytes);
+}
+
+/** An incomplete tile, or the full one that took its place while a living log is checked: it begins with the same. */
+export function readTile(folder: string, kind: string, index: number, width: number) {
+  const own = readOr(join(folder, tilePath(kind, index, width)));
+  if (own !== undefined) return { bytes: own, isFull: width === TILE_WIDTH };
+  const full = width === TILE_WIDTH ? undefined : readOr(join(folder, tilePath(kind, index, TILE_WIDTH)));
+  return full === undefined ? undefined : { bytes: full, isFull: true };
 }
 
 function readOr(path: string): Buffer | undefined {
@@ -73,13 +83,13 @@ class BundleCheck {
     this.#problems.push({ code, position: this.#start + at, detail });
   }
 
-  entries(bytes: Buffer, width: number): void {
+  entries(bytes: Buffer, width: number, isFull: boolean): void {
     const bounds = entryBounds(bytes);
     if (bounds === undefined) {
       this.problem('bundle_unreadable', 0, 'the lengths of its entries do not add up');
       return;
     }
-    if (bounds.length !== width) {
+    if (bounds.length < width || (bounds.length > width && !(isFull && bounds.length === TILE_WIDTH))) {
       const at = Math.min(bounds.length, width);
       this.problem('entry_missing', at, `the bundle has ${bounds.length} entries, the checkpoint covers ${width}`);
     }

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ReadCheckpoint } from './checkpoint.ts';
 import { Frontier, type Hash } from './merkle.ts';
-import { decodeHashes, hashesOn, hashTilePath, levelsOf, TILE_WIDTH, widthOf } from './tiles.ts';
-import { type BundleSummary, type BundleTask, placeProblem, type Run } from './verify-bundle.ts';
+import { decodeHashes, HASH_BYTES, hashesOn, hashTilePath, levelsOf, TILE_WIDTH, widthOf } from './tiles.ts';
+import { type BundleSummary, type BundleTask, placeProblem, type Run, readTile } from './verify-bundle.ts';
 import type { Problems } from './verify-report.ts';
 import { checkBundles } from './verify-threads.ts';
 
@@ -24,7 +22,7 @@ export async function checkTree(parts: TreeParts) {
     check.bundle(summary);
     parts.onProgress?.(Math.min(size, (summary.index + 1) * TILE_WIDTH), size);
   }
-  await check.end();
+  check.end();
   return { seen: check.extended, open_intents: check.open, bytes: check.bytes };
 }
 
@@ -112,24 +110,25 @@ class TreeCheck {
     for (const intent of intents) this.#intents.add(intent);
   }
 
-  async end(): Promise<void> {
+  end(): void {
     const { checkpoint, problems } = this.#parts;
     const root = rootWith(this.#frontier, this.#tail);
     for (const kept of this.#waiting) this.#compare(kept, root);
-    await this.#upperTiles();
+    this.#upperTiles();
     if (root === checkpoint.root) return;
     problems.addRange('root_differs', 0, checkpoint.size, 'the entries do not have the root that the checkpoint signs');
   }
 
   /** What nobody needs for checking all of the log, but everybody for checking one entry. */
-  async #upperTiles(): Promise<void> {
+  #upperTiles(): void {
     const { folder, checkpoint, problems } = this.#parts;
     for (let level = 1; level < levelsOf(checkpoint.size); level += 1) {
       const hashes = this.#upper[level] ?? [];
       for (let tile = 0; tile * TILE_WIDTH < hashesOn(level, checkpoint.size); tile += 1) {
         const width = widthOf(level, tile, checkpoint.size);
         const path = hashTilePath(level, tile, width);
-        const bytes = await readFile(join(folder, path)).catch(() => undefined);
+        const read = readTile(folder, String(level), tile, width);
+        const bytes = read?.isFull === true ? read.bytes.subarray(0, width * HASH_BYTES) : read?.bytes;
         const published = bytes && decodeHashes(bytes, width);
         const span = TILE_WIDTH ** level;
         const first = tile * TILE_WIDTH;
