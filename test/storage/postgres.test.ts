@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, test } from 'node:test';
+import { describe, test } from 'node:test';
 import pg from 'pg';
 import { sleep } from '../../src/core/clock.ts';
 import { systemClock } from '../../src/main/clock.ts';
@@ -8,33 +8,37 @@ import { createPostgresDatabase } from '../support/databases.ts';
 import { BadNetwork } from '../support/network.ts';
 import { startPostgres } from '../support/postgres.ts';
 
-const undo: (() => Promise<unknown> | unknown)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
+type Undo = (() => Promise<unknown> | unknown)[];
 
-async function open(url: string): Promise<Database> {
+async function open(url: string, undo: Undo): Promise<Database> {
   const db = await openDatabase({ url, clock: systemClock });
   undo.push(() => db.close());
   return db;
 }
 
 /** A database reached through a network of the test's, and a second way to it that always works. */
-async function proxied(): Promise<{ db: Database; direct: Database; proxy: BadNetwork }> {
+async function proxied(undo: Undo): Promise<{ db: Database; direct: Database; proxy: BadNetwork }> {
   const { url, drop } = await createPostgresDatabase();
   undo.push(drop);
   const { proxy, url: through } = await BadNetwork.before(url);
   undo.push(() => proxy.close());
-  const direct = await open(url);
+  const direct = await open(url, undo);
   await migrate(direct, []);
-  return { db: await open(through), direct, proxy };
+  return { db: await open(through, undo), direct, proxy };
 }
 
 const kind = (expected: string) => (error: unknown) => isStorageError(error) && error.kind === expected;
 const VERSION = `select version from state where topic = '*'`;
 const RAISE = `update state set version = version + 1 where topic = '*'`;
 
-test('refuses at once a server that is not there', async () => {
+/** Most of these wait for timeouts, so they wait together. */
+const checks: { name: string; body: (undo: Undo) => Promise<void> }[] = [];
+
+function check(name: string, body: (undo: Undo) => Promise<void>): void {
+  checks.push({ name, body });
+}
+
+check('refuses at once a server that is not there', async () => {
   const url = 'postgres://nobody:secret-word@127.0.0.1:1/none';
   await assert.rejects(openDatabase({ url, clock: systemClock }), (error) => {
     assert.ok(kind('unavailable')(error));
@@ -43,8 +47,8 @@ test('refuses at once a server that is not there', async () => {
   });
 });
 
-test('a commit whose answer is lost is uncertain, never a success and never a plain failure', async () => {
-  const { db, direct, proxy } = await proxied();
+check('a commit whose answer is lost is uncertain, never a success and never a plain failure', async (undo) => {
+  const { db, direct, proxy } = await proxied(undo);
   proxy.onSent = (bytes) => {
     if (!bytes.includes('commit\0')) return;
     proxy.mode = 'lose answers';
@@ -60,8 +64,8 @@ test('a commit whose answer is lost is uncertain, never a success and never a pl
   assert.deepEqual(await db.query(VERSION), [{ version: 2 }], 'and the next connection works');
 });
 
-test('a write outside a transaction whose answer is lost is uncertain too, a read is not', async () => {
-  const { db, proxy } = await proxied();
+check('a write outside a transaction whose answer is lost is uncertain too, a read is not', async (undo) => {
+  const { db, proxy } = await proxied(undo);
   proxy.mode = 'lose answers';
   const write = assert.rejects(db.query(RAISE), kind('uncertain'));
   const read = assert.rejects(db.query(VERSION), (error) => isStorageError(error, 'unavailable'));
@@ -70,8 +74,8 @@ test('a write outside a transaction whose answer is lost is uncertain too, a rea
   await Promise.all([write, read]);
 });
 
-test('a connection lost before the commit leaves nothing and says so', async () => {
-  const { db, direct, proxy } = await proxied();
+check('a connection lost before the commit leaves nothing and says so', async (undo) => {
+  const { db, direct, proxy } = await proxied(undo);
   const work = db.transaction(async (tx) => {
     await tx.query(RAISE);
     proxy.cut();
@@ -83,8 +87,8 @@ test('a connection lost before the commit leaves nothing and says so', async () 
   assert.deepEqual(await db.query(VERSION), [{ version: 1 }]);
 });
 
-test('a server that falls silent costs seconds, not for ever', { timeout: 30_000 }, async () => {
-  const { db, proxy } = await proxied();
+check('a server that falls silent costs seconds, not for ever', async (undo) => {
+  const { db, proxy } = await proxied(undo);
   await db.query(VERSION);
   proxy.mode = 'hold';
   const started = performance.now();
@@ -95,8 +99,8 @@ test('a server that falls silent costs seconds, not for ever', { timeout: 30_000
   assert.equal((await db.query(VERSION)).length, 1);
 });
 
-test('a replica cut off in the middle of a transaction does not hold its locks', { timeout: 30_000 }, async () => {
-  const { db, direct, proxy } = await proxied();
+check('a replica cut off in the middle of a transaction does not hold its locks', async (undo) => {
+  const { db, direct, proxy } = await proxied(undo);
   const watch = openStateWatch({ db: direct, clock: systemClock });
   const stuck = db.transaction(async (tx) => {
     await tx.lock('state');
@@ -115,8 +119,8 @@ test('a replica cut off in the middle of a transaction does not hold its locks',
   await failed;
 });
 
-test('a deadlock is a conflict for one and goes through for the other', async () => {
-  const { db } = await proxied();
+check('a deadlock is a conflict for one and goes through for the other', async (undo) => {
+  const { db } = await proxied(undo);
   const both = await Promise.allSettled(
     [
       ['a', 'b'],
@@ -134,8 +138,8 @@ test('a deadlock is a conflict for one and goes through for the other', async ()
   assert.ok(kind('conflict')(failed[0]!.reason));
 });
 
-test('more callers than connections wait for their turn', async () => {
-  const { db } = await proxied();
+check('more callers than connections wait for their turn', async (undo) => {
+  const { db } = await proxied(undo);
   await Promise.all(
     Array.from({ length: 40 }, () =>
       db.transaction(async (tx) => {
@@ -147,8 +151,8 @@ test('more callers than connections wait for their turn', async () => {
   assert.deepEqual(await db.query(VERSION), [{ version: 41 }]);
 });
 
-test('hints come back after the listening connection was lost, with one for what was missed', async () => {
-  const { db, direct, proxy } = await proxied();
+check('hints come back after the listening connection was lost, with one for what was missed', async (undo) => {
+  const { db, direct, proxy } = await proxied(undo);
   let heard = 0;
   db.listen('news', () => {
     heard++;
@@ -169,8 +173,8 @@ test('hints come back after the listening connection was lost, with one for what
   await hears();
 });
 
-test('a partition costs the lease, and its end brings it back', { timeout: 30_000 }, async () => {
-  const { db, proxy } = await proxied();
+check('a partition costs the lease, and its end brings it back', async (undo) => {
+  const { db, proxy } = await proxied(undo);
   const watch = openStateWatch({ db, clock: systemClock });
   undo.push(() => watch.stop());
   await watch.start();
@@ -185,20 +189,20 @@ test('a partition costs the lease, and its end brings it back', { timeout: 30_00
   assert.equal(watch.leased(), true);
 });
 
-test('refuses to lose the last commits, whatever the server is set to', async () => {
+check('refuses to lose the last commits, whatever the server is set to', async (undo) => {
   const { url, drop } = await createPostgresDatabase();
   undo.push(drop);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query(`alter database ${new URL(url).pathname.slice(1)} set synchronous_commit = off`);
   await client.end();
-  const db = await open(url);
+  const db = await open(url, undo);
   const [row] = await db.query(`select current_setting('synchronous_commit') as setting`);
   assert.equal(row!['setting'], 'on');
 });
 
-test('goes on when the server was restarted', { timeout: 30_000 }, async () => {
-  const { db, direct } = await proxied();
+check('goes on when the server was restarted', async (undo) => {
+  const { db, direct } = await proxied(undo);
   await direct.query(
     'select count(pg_terminate_backend(pid)) as n from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()',
   );
@@ -206,10 +210,23 @@ test('goes on when the server was restarted', { timeout: 30_000 }, async () => {
   assert.deepEqual(await db.query(VERSION), [{ version: 1 }]);
 });
 
-test('the server of a test ends with it and leaves nothing', { timeout: 30_000 }, async () => {
+check('the server of a test ends with it and leaves nothing', async () => {
   const server = await startPostgres();
   const db = await openDatabase({ url: server.url, clock: systemClock });
   await server.stop();
   await assert.rejects(db.query('select 1'), kind('unavailable'));
   await db.close();
+});
+
+describe('PostgreSQL over a bad network', { concurrency: checks.length }, () => {
+  for (const { name, body } of checks) {
+    test(name, { timeout: 30_000 }, async () => {
+      const undo: Undo = [];
+      try {
+        await body(undo);
+      } finally {
+        for (const step of undo.reverse()) await step();
+      }
+    });
+  }
 });
