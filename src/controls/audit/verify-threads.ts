@@ -21,22 +21,25 @@ export async function* checkBundles(folder: string, tasks: readonly BundleTask[]
   const helpers = tasks.length < WORTH_THREADS ? 0 : Math.min(availableParallelism() - 1, THREADS_MAX);
   const threads = Array.from({ length: helpers }, () => new Thread(folder, work));
   try {
-    for (let index = 0; index < tasks.length; index += 1) {
-      for (;;) {
-        const summary = work.collect(index);
-        if (summary !== undefined) {
-          yield summary;
-          break;
-        }
-        const own = work.take();
-        if (own !== undefined) work.done(checkBundle(folder, own));
-        for (const thread of threads) thread.feed();
-        await (own === undefined ? work.change() : nextTurn());
+    for (const task of tasks) {
+      let summary = work.collect(task.index);
+      while (summary === undefined) {
+        await workOn(folder, work, threads, task);
+        summary = work.collect(task.index);
       }
+      yield summary;
     }
   } finally {
-    await Promise.all(threads.map((thread) => thread.end()));
+    for (const thread of threads) thread.end();
   }
+}
+
+/** Takes the next bundle; where others have the rest, does what is waited for itself rather than wait for it. */
+async function workOn(folder: string, work: Work, threads: readonly Thread[], wanted: BundleTask): Promise<void> {
+  const own = work.take() ?? (work.isAllTaken ? wanted : undefined);
+  if (own !== undefined) work.done(checkBundle(folder, own));
+  for (const thread of threads) thread.feed();
+  await (own === undefined ? work.change() : nextTurn());
 }
 
 /** What is to do, under way and done; taken from the front, collected in order. */
@@ -59,8 +62,13 @@ class Work {
     return task;
   }
 
+  get isAllTaken(): boolean {
+    return this.#next >= this.#tasks.length;
+  }
+
+  /** One that was done twice counts once. */
   done(summary: BundleSummary): void {
-    this.#summaries.set(summary.index, summary);
+    if (summary.index >= this.#collected) this.#summaries.set(summary.index, summary);
     this.#changed();
   }
 
@@ -111,9 +119,9 @@ class Thread {
     }
   }
 
-  async end(): Promise<void> {
+  end(): void {
     this.#isOver = true;
-    await this.#worker.terminate();
+    void this.#worker.terminate();
   }
 
   #onMessage(message: BundleSummary | 'ready'): void {
