@@ -28,7 +28,6 @@ export class SimulatedDatabase implements Database {
   readonly #loop: Loop;
   readonly #chance: Chance;
   readonly #hints = new Hints();
-  readonly #lateness: number;
   #closed = false;
 
   constructor(parts: { process: Process; server: Server; link: Link; loop: Loop; chance: Chance }) {
@@ -37,8 +36,6 @@ export class SimulatedDatabase implements Database {
     this.#link = parts.link;
     this.#loop = parts.loop;
     this.#chance = parts.chance;
-    // On some days never.
-    this.#lateness = this.#chance.happens(0.5) ? 0.03 : 0;
   }
 
   async query<R extends Row = Row>(text: string, values: readonly SqlValue[] = []): Promise<R[]> {
@@ -145,7 +142,8 @@ export class SimulatedDatabase implements Database {
     const back = this.#link.transit('back');
     if (back === undefined) return fail(lost);
     // Now and then the packet with a commit's answer is sent again, and again: then it takes longer than a lease.
-    const late = lost === 'uncertain' && this.#chance.happens(this.#lateness) ? this.#chance.between(200, 3_500) : 0;
+    const late =
+      lost === 'uncertain' && this.#chance.happens(this.#link.lateness) ? this.#chance.between(200, 3_500) : 0;
     this.#process.after(back + late, () => settle(result));
   }
 

@@ -14,10 +14,13 @@ export class Link {
   #slowUntil = 0;
   /** Chance that a message is lost although nothing is cut. */
   loss = 0;
+  /** Chance that a commit's answer takes longer than a lease. On some days never. */
+  lateness: number;
 
   constructor(loop: Loop, chance: Chance) {
     this.#loop = loop;
     this.#chance = chance;
+    this.lateness = chance.happens(0.5) ? 0.03 : 0;
   }
 
   cut(direction: Direction, ms: number): void {
@@ -33,6 +36,7 @@ export class Link {
     this.#cutUntil.back = 0;
     this.#slowUntil = 0;
     this.loss = 0;
+    this.lateness = 0;
   }
 
   /** How long a message takes that is sent now; undefined where it does not arrive. */
