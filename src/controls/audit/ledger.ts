@@ -70,6 +70,7 @@ class GroupedLedger implements Ledger {
   #cancelTick: () => void = () => {};
   #closed = false;
   #ticks = 0;
+  readonly #underWay = new Map<string, Promise<unknown>>();
 
   constructor(options: LedgerOptions, epoch: number) {
     const { db, clock, random, build, config_digest, keys, claimProofs, stateVersion } = options;
@@ -280,6 +281,7 @@ class GroupedLedger implements Ledger {
     this.#cancelTick();
     await this.#commits.idle();
     this.#closed = true;
+    await Promise.all(this.#underWay.values());
     await this.#closeEpoch().catch((error: unknown) => this.#options.report('the epoch could not be closed', error));
     await this.drain();
     this.#log.stop();
@@ -352,26 +354,38 @@ class GroupedLedger implements Ledger {
 
   #tickLater(): void {
     this.#cancelTick = this.#options.clock.after(TICK_MS, () => {
-      this.#tick()
-        .catch((error: unknown) => this.#options.report('the log could not be looked after', error))
-        .finally(() => {
-          if (!this.#closed) this.#tickLater();
-        });
+      if (this.#closed) return;
+      this.#tick();
+      this.#tickLater();
     });
   }
 
-  async #tick(): Promise<void> {
+  /** Nothing here waits for anything else: a slow disk or witness must not stop the heartbeat, nor a lost database the log. */
+  #tick(): void {
+    this.#ticks += 1;
     this.#writeFloods(this.#second());
-    await this.#space.check();
+    this.#aside('the disk could not be looked at', () => this.#space.check());
     // One process on one disk: nobody else waits for its heartbeat.
     if (this.#options.db.dialect === 'postgres') {
-      const { epoch } = this.#writer;
-      if (!(await beat(this.#options.db, epoch))) await this.#reopen(epoch);
-      await this.#takeOver();
+      this.#aside('the heartbeat could not be written', () => this.#beat());
+      this.#aside('lapsed epochs could not be closed', () => this.#takeOver());
     }
-    await this.#log.run();
-    this.#ticks += 1;
-    if (this.#ticks % SETTLE_TICKS === 0) await this.#log.settle();
+    this.#aside('the log could not be sequenced', () => this.#log.run());
+    if (this.#ticks % SETTLE_TICKS === 0) this.#aside('the log could not be flushed', () => this.#log.settle());
+  }
+
+  /** Begins work that nobody waits for, unless the last of its kind is still under way. */
+  #aside(problem: string, work: () => Promise<unknown>): void {
+    if (this.#underWay.has(problem)) return;
+    const done = work()
+      .catch((error: unknown) => this.#options.report(problem, error))
+      .finally(() => this.#underWay.delete(problem));
+    this.#underWay.set(problem, done);
+  }
+
+  async #beat(): Promise<void> {
+    const { epoch } = this.#writer;
+    if (!(await beat(this.#options.db, epoch))) await this.#reopen(epoch);
   }
 
   async #takeOver(): Promise<void> {
