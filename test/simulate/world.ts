@@ -66,6 +66,7 @@ export class World {
     const tables = [...stateMigrations, ...identityMigrations, ...auditMigrations].map(({ sql }) => sql);
     for (const sql of tables) this.server.script(typeof sql === 'string' ? sql : sql.sqlite);
     this.server.script(POLICY_TABLE);
+    for (const id of AGENTS) this.server.script(`insert into simulated_policy (agent, permitted) values ('${id}', 1)`);
     this.server.committed = (client) => {
       this.judge.committed();
       this.afterCommit(client);
@@ -138,7 +139,6 @@ export class World {
     for (const id of AGENTS) {
       const agent: Agent = { id, key: new AgentKey(this.chance), generation: 1, run: '', token: '', tokenId: '' };
       this.agents.push(agent);
-      void this.server.change((query) => query('insert into simulated_policy (agent, permitted) values ($1, 1)', [id]));
       void this.register(agent, this.replicas.get(this.machines[0]!)!);
     }
     await this.run(2_000);
