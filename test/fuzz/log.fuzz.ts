@@ -2,7 +2,7 @@ import { parseCheckpoint } from '../../src/controls/audit/checkpoint.ts';
 import { leafHash } from '../../src/controls/audit/merkle.ts';
 import { checkNote, parseNote, parseVerifierKey } from '../../src/controls/audit/note.ts';
 import { formatProof, parseProof } from '../../src/controls/audit/proof-file.ts';
-import { placementOf } from '../../src/controls/audit/receipt-shape.ts';
+import { placementAt } from '../../src/controls/audit/receipt-shape.ts';
 import { receiptText, type Unplaced } from '../../src/controls/audit/receipt-text.ts';
 import { splitNotes } from '../../src/controls/audit/seen.ts';
 import { decodeBundle, encodeBundle } from '../../src/controls/audit/tiles.ts';
@@ -93,7 +93,8 @@ await fuzz('log', 500, ({ pick, integer, bytes }) => {
 
 /** The pattern and the parser on the same entry. */
 function comparePlaces(entry: string): void {
-  const found = placementOf(entry);
+  const text = `xx${Buffer.from(entry).toString('latin1')}yy`;
+  const found = placementAt(text, 2, text.length - 2);
   if (found === undefined) return;
   const { id, kind, epoch, replica, n, prev, intent } = JSON.parse(entry);
   const parsed = JSON.stringify({ id, kind, epoch, replica, n, prev, intent });

@@ -143,19 +143,25 @@ const SHAPES = [
   outcome,
   partialObject(exchange('refusal|hold', { code: text }), new Set(ALWAYS)),
   control,
-].map((pattern) => ({ pattern: new RegExp(`^${pattern}$`), hasIntent: pattern === outcome }));
+].map((pattern) => ({ pattern: new RegExp(pattern, 'y'), hasIntent: pattern === outcome }));
 
-/** Undefined where the text has none of the common shapes: parse it then. */
-export function placementOf(entry: string): Placement | undefined {
+/**
+ * What the entry at `from` to `to` of `text` says, where `text` has one character for each byte of UTF-8 (latin1): a bundle
+ * is decoded as a whole. Undefined where it has none of the common shapes, or names beyond ASCII: parse it then.
+ */
+export function placementAt(text: string, from: number, to: number): Placement | undefined {
   for (const { pattern, hasIntent } of SHAPES) {
-    const found = pattern.exec(entry);
-    if (found === null) continue;
+    pattern.lastIndex = from;
+    const found = pattern.exec(text);
+    if (found === null || pattern.lastIndex !== to) continue;
     const intent = hasIntent ? found[3] : undefined;
     const [kind = '', n, prev = null, replica = ''] = hasIntent ? found.slice(4) : found.slice(3);
     const id = found[2] ?? '';
-    // Names with escapes have more than one form in text; parsing gives the one.
-    if (id.includes('\\') || replica.includes('\\') || intent?.includes('\\')) return undefined;
+    if (!PLAIN.test(id) || !PLAIN.test(replica) || (intent !== undefined && !PLAIN.test(intent))) return undefined;
     return { id, kind, epoch: Number(found[1]), replica, n: Number(n), prev, intent };
   }
   return undefined;
 }
+
+/** With escapes a name has more than one form in text, and beyond ASCII another one in latin1; parsing gives the one. */
+const PLAIN = /^[ !#-[\]-~]*$/;

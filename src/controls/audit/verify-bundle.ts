@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Hash, rootOver } from './merkle.ts';
-import { type Placement, placementOf } from './receipt-shape.ts';
+import { type Placement, placementAt } from './receipt-shape.ts';
 import { encodeHashes, entryBounds, HASH_BYTES, TILE_WIDTH, tilePath, widthOf } from './tiles.ts';
 import type { Problem, ProblemCode } from './verify-report.ts';
 
@@ -93,6 +93,7 @@ class BundleCheck {
       const at = Math.min(bounds.length, width);
       this.problem('entry_missing', at, `the bundle has ${bounds.length} entries, the checkpoint covers ${width}`);
     }
+    const text = bytes.toString('latin1');
     const count = Math.min(bounds.length, width);
     for (let at = 0; at < count; at += 1) {
       const { from, to } = bounds[at]!;
@@ -100,7 +101,9 @@ class BundleCheck {
       bytes[from - 1] = 0;
       const leaf = hash('sha256', bytes.subarray(from - 1, to), 'hex');
       this.#leaves.push(leaf);
-      this.#receipt(bytes.toString('utf8', from, to), leaf, at);
+      const receipt = placementAt(text, from, to) ?? parsed(bytes.toString('utf8', from, to));
+      if (receipt === undefined) this.problem('entry_unreadable', at, 'the entry is not a receipt');
+      else this.#receipt(receipt, leaf, at);
     }
   }
 
@@ -124,12 +127,7 @@ class BundleCheck {
     };
   }
 
-  #receipt(text: string, leaf: Hash, at: number): void {
-    const receipt = placementOf(text) ?? parsed(text);
-    if (receipt === undefined) {
-      this.problem('entry_unreadable', at, 'the entry is not a receipt');
-      return;
-    }
+  #receipt(receipt: Placement, leaf: Hash, at: number): void {
     this.#place(receipt, leaf, at);
     if (receipt.kind === 'intent') this.#intents.add(receipt.id);
     const { intent } = receipt;
