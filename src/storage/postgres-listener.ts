@@ -15,7 +15,9 @@ export class PostgresListener {
   readonly #options: pg.ClientConfig;
   readonly #clock: Clock;
   readonly #hints: Hints;
+  /** The connection of now, from before it is made until it is lost. */
   #client: pg.Client | undefined;
+  #ready = false;
   #started = false;
   #closed = false;
   #retry_ms = RETRY_MS_MIN;
@@ -32,7 +34,7 @@ export class PostgresListener {
     if (!this.#started) {
       this.#started = true;
       void this.#connect();
-    } else if (this.#client !== undefined) {
+    } else if (this.#client !== undefined && this.#ready) {
       void this.#say(this.#client, `listen ${quoted(channel)}`);
     }
   }
@@ -47,30 +49,26 @@ export class PostgresListener {
 
   async #connect(): Promise<void> {
     const client = new pg.Client(this.#options);
-    let lost = false;
-    const lose = (): void => {
-      if (lost) return;
-      lost = true;
-      this.#lost(client);
-    };
-    client.on('error', lose);
-    client.on('end', lose);
+    this.#client = client;
+    this.#ready = false;
+    client.on('error', () => this.#lost(client));
+    client.on('end', () => this.#lost(client));
     client.on('notification', ({ channel }) => this.#hints.send(channel));
     try {
       await client.connect();
-      for (const channel of this.#hints.channels) await client.query(`listen ${quoted(channel)}`);
     } catch {
-      lose();
+      this.#lost(client);
       return;
     }
-    if (this.#closed || lost) {
+    if (this.#client !== client) {
       await client.end().catch(() => {});
       return;
     }
-    this.#client = client;
+    this.#ready = true;
     this.#retry_ms = RETRY_MS_MIN;
-    // Also those that joined while it was connecting, and whatever was said meanwhile.
-    for (const channel of this.#hints.channels) void this.#say(client, `listen ${quoted(channel)}`);
+    const listening = this.#hints.channels.map((channel) => this.#say(client, `listen ${quoted(channel)}`));
+    if ((await Promise.all(listening)).includes(false)) return;
+    // Whatever was said while nobody listened.
     this.#hints.sendAll();
     this.#watch(client);
   }
@@ -92,11 +90,13 @@ export class PostgresListener {
     }
   }
 
+  /** Once for each connection, however many ways its end is told. */
   #lost(client: pg.Client): void {
-    void client.end().catch(() => {});
-    if (this.#closed || (this.#client !== undefined && this.#client !== client)) return;
+    if (this.#client !== client) return;
     this.#client = undefined;
+    void client.end().catch(() => {});
     this.#cancel();
+    if (this.#closed) return;
     this.#cancel = this.#clock.after(this.#retry_ms, () => void this.#connect());
     this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
   }
