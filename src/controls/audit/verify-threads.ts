@@ -13,7 +13,9 @@ const WORTH_THREADS = 48;
 const THREADS_MAX = 7;
 /** Bundles beyond the one that is waited for: bounds the memory. */
 const AHEAD = 64;
+/** Messages under way to a thread, and bundles in each: crossing over costs, and so does waiting for the last ones. */
 const IN_FLIGHT = 2;
+const BATCH = 4;
 
 /** Summaries in the order of `tasks`, which are numbered from 0. */
 export async function* checkBundles(folder: string, tasks: readonly BundleTask[]): AsyncGenerator<BundleSummary> {
@@ -104,7 +106,7 @@ class Thread {
     const file = new URL(`./verify-threads${extname(import.meta.url)}`, import.meta.url);
     this.#work = work;
     this.#worker = new Worker(file, { workerData: { folder } });
-    this.#worker.on('message', (message: BundleSummary | 'ready') => this.#onMessage(message));
+    this.#worker.on('message', (message: BundleSummary[] | 'ready') => this.#onMessage(message));
     this.#worker.on('error', (error) => work.fail(error));
     this.#worker.on('exit', () => this.#isOver || work.fail(new Error('a thread of the verifier ended')));
   }
@@ -112,10 +114,10 @@ class Thread {
   /** Nothing is left waiting in a thread that has not started. */
   feed(): void {
     while (this.#isReady && this.#inFlight < IN_FLIGHT) {
-      const task = this.#work.take();
-      if (task === undefined) return;
+      const tasks = Array.from({ length: BATCH }, () => this.#work.take()).filter((task) => task !== undefined);
+      if (tasks.length === 0) return;
       this.#inFlight += 1;
-      this.#worker.postMessage(task);
+      this.#worker.postMessage(tasks);
     }
   }
 
@@ -124,11 +126,11 @@ class Thread {
     void this.#worker.terminate();
   }
 
-  #onMessage(message: BundleSummary | 'ready'): void {
+  #onMessage(message: BundleSummary[] | 'ready'): void {
     if (message === 'ready') this.#isReady = true;
     else {
       this.#inFlight -= 1;
-      this.#work.done(message);
+      for (const summary of message) this.#work.done(summary);
     }
     this.feed();
   }
@@ -137,6 +139,6 @@ class Thread {
 if (!isMainThread && parentPort !== null && typeof workerData?.folder === 'string') {
   const port = parentPort;
   const { folder } = workerData as { folder: string };
-  port.on('message', (task: BundleTask) => port.postMessage(checkBundle(folder, task)));
+  port.on('message', (tasks: BundleTask[]) => port.postMessage(tasks.map((task) => checkBundle(folder, task))));
   port.postMessage('ready');
 }
