@@ -41,9 +41,14 @@ if (chosen.some((path) => path.startsWith('test/browser/')) && !CHROMIUM.some((p
   console.log('Chromium is missing: the browser tests will say so and skip. Install it with: apt-get install chromium');
 }
 
-const child = spawn(process.execPath, ['--test', '--test-concurrency=2', ...options, ...chosen], {
-  cwd: ROOT,
-  stdio: 'inherit',
-});
+/** A test that waits for ever is a failure with a name, not a run without an end. */
+const child = spawn(
+  process.execPath,
+  ['--test', '--test-concurrency=2', '--test-timeout=240000', ...options, ...chosen],
+  {
+    cwd: ROOT,
+    stdio: 'inherit',
+  },
+);
 process.on('SIGINT', () => child.kill('SIGINT'));
 child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 130)));

@@ -203,17 +203,23 @@ describe('a story', () => {
 
 describe('the live stream', () => {
   type Stream = AsyncGenerator<{ id: string | undefined; value: LiveEvent }>;
-  async function* events(query: object = {}, last_event_id?: string): Stream {
+  /** Resolves once the stream is open: what happens from here on is told. */
+  async function events(query: object = {}, last_event_id?: string): Promise<Stream> {
     const stop = new AbortController();
-    try {
-      const options = { signal: stop.signal, ...(last_event_id === undefined ? {} : { last_event_id }) };
-      for await (const item of client.stream('exchanges.live', { query }, options)) {
-        if (item.kind === 'failure') throw new Error(item.problem.code);
-        if (item.kind === 'event') yield item;
+    const options = { signal: stop.signal, ...(last_event_id === undefined ? {} : { last_event_id }) };
+    const items = client.stream('exchanges.live', { query }, options);
+    assert.equal((await items.next()).value?.kind, 'open');
+    async function* told(): Stream {
+      try {
+        for await (const item of items) {
+          if (item.kind === 'failure') throw new Error(item.problem.code);
+          if (item.kind === 'event') yield item;
+        }
+      } finally {
+        stop.abort();
       }
-    } finally {
-      stop.abort();
     }
+    return told();
   }
 
   async function take(stream: Stream, count: number): Promise<{ id: string | undefined; value: LiveEvent }[]> {
@@ -227,7 +233,7 @@ describe('the live stream', () => {
   }
 
   test('tells of an exchange, then of its end', async () => {
-    const stream = events();
+    const stream = await events();
     const first = take(stream, 2);
     const receipt = await log.permitted('live/one');
     const told = (await first).map(
@@ -240,13 +246,13 @@ describe('the live stream', () => {
   });
 
   test('is taken up where it broke off, and nothing is missed or told twice', async () => {
-    const before = events();
+    const before = await events();
     const reading = take(before, 2);
     await log.permitted('live/before');
     const [, last] = await reading;
     const missed = await log.refused('live/missed', 'policy_denied');
     const next = await log.refused('live/next', 'policy_denied');
-    const resumed = await take(events({}, last!.id), 2);
+    const resumed = await take(await events({}, last!.id), 2);
     assert.deepEqual(
       resumed.map(({ value }) => value.type === 'exchange' && value.exchange.receipt),
       [missed, next],
@@ -254,7 +260,7 @@ describe('the live stream', () => {
   });
 
   test('tells only of what was asked for, also where that shows at the end', async () => {
-    const reading = take(events({ state: 'failed' }), 1);
+    const reading = take(await events({ state: 'failed' }), 1);
     await log.permitted('live/fine');
     const receipt = await log.permitted('live/broken', { kind: 'failed' });
     const [only] = await reading;
@@ -262,7 +268,7 @@ describe('the live stream', () => {
   });
 
   test('counts strangers instead of listing them', async () => {
-    const reading = take(events(), 1);
+    const reading = take(await events(), 1);
     for (let count = 0; count < 20; count += 1) plane.ledger.flood({ code: 'token_unknown', source: '192.0.2.1' });
     const [flood] = await reading;
     assert.ok(flood!.value.type === 'flood' && flood!.value.count === 20 && flood!.value.code === 'token_unknown');
@@ -270,7 +276,7 @@ describe('the live stream', () => {
 
   test('is one reading, however long it lasts, and does not cause itself', async () => {
     const read = await readings(async () => {
-      const reading = take(events(), 6);
+      const reading = take(await events(), 6);
       for (const tool of ['live/a', 'live/b', 'live/c']) await log.permitted(tool);
       await reading;
     });
