@@ -35,10 +35,43 @@ export function parseJson(bytes: Uint8Array | string, bounds: JsonBounds = REQUE
       throw new JsonError('not valid UTF-8', 0);
     }
   }
+  const plain = parsePlain(text, bounds);
+  if (plain !== undefined) return plain;
   const parser = new Parser(text, bounds);
   const value = parser.value(0);
   parser.end();
   return value;
+}
+
+/**
+ * The platform's own parser, where it can be trusted: a text that comes out of it again as it went in has no key twice, no
+ * number that was rounded and no spelling but the plain one, which is how most programs write JSON. Escapes by number (a
+ * lone surrogate hides there), `__proto__`, long numbers and deep nesting are left to the careful reader below.
+ */
+function parsePlain(text: string, bounds: JsonBounds): JsonValue | undefined {
+  if (text.includes('\\u') || text.includes('__proto__') || LONG_NUMBER.test(text)) return undefined;
+  if (mayNestDeeper(text, bounds.depth_max)) return undefined;
+  try {
+    const value = JSON.parse(text) as JsonValue;
+    return JSON.stringify(value) === text ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** From sixteen digits on, or with a positive exponent, a number may be an integer beyond 2^53. */
+const LONG_NUMBER = /\d{16}|\de\+/;
+
+/** More opening brackets than levels: only then can the text nest deeper. */
+function mayNestDeeper(text: string, depth_max: number): boolean {
+  let left = depth_max;
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      left -= 1;
+      if (left < 0) return true;
+    }
+  }
+  return false;
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {
@@ -196,8 +229,8 @@ class Parser {
 /** Integers within 2^53 and decimals whose shortest form has the same digits; so `1e400`, `2^53+1`, `-0` do not. */
 function roundTrips(text: string, value: number): boolean {
   if (!Number.isFinite(value) || Object.is(value, -0)) return false;
-  if (String(value) === text) return true;
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false;
+  if (String(value) === text) return true;
   return digitsOf(text) === digitsOf(String(value));
 }
 
