@@ -26,7 +26,7 @@ export async function openSqlite({ path, clock }: { path: string; clock: Clock }
   await patiently(clock, () => writer.script(inMemory ? SETTINGS : SETTINGS + DURABLE));
   if (inMemory) return new SqliteDatabase(clock, { writer });
   const reader = new SqliteConnection(path, { readOnly: true });
-  return new SqliteDatabase(clock, { writer, reader, wal: new WalSync(path) });
+  return new SqliteDatabase(clock, { writer, reader, wal: new WalSync(path, clock) });
 }
 
 /** `secure_delete`: what is deleted is written over in its page, so that an erased key is gone and not only unlinked. */
