@@ -139,7 +139,7 @@ async function soak(subject: Subject, { quick, progress }: Options): Promise<Par
   const rss: number[] = [];
   let calls = 0;
   for (const goal of [early, late]) {
-    while (calls < goal) {
+    do {
       const { result, rss_mb } = await measured(
         subject,
         { kind: 'closed', connections: CONNECTIONS, seconds: 5 },
@@ -148,7 +148,7 @@ async function soak(subject: Subject, { quick, progress }: Options): Promise<Par
       calls += result.calls;
       rss[goal === early ? 0 : 1] = rss_mb;
       progress(`memory: ${calls} calls, ${rss_mb.toFixed(0)} MB`);
-    }
+    } while (calls < goal);
   }
   const [first = Number.NaN, last = Number.NaN] = rss;
   const what = `resident memory after ${late} calls, as a share of that after ${early}`;
