@@ -127,7 +127,7 @@ function lockData(data: string): ProcessLock {
   return lock;
 }
 
-/** The version of the package, which stands two folders up from here both in the repository and in `dist`. */
+/** The version of the package, which stands one folder up from here, in the repository and in `dist`. */
 function buildOf(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;

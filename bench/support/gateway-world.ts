@@ -1,7 +1,6 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '../../src/api/client/index.ts';
 import { socketTransport } from '../../src/api/client/socket.ts';
 import { AgentClient, type AgentKey } from '../../test/support/agent-client.ts';
+import { freePort } from '../../test/support/world.ts';
 
 /** A process that answers `usage` on its IPC channel. */
 export type Measured = {
@@ -126,14 +126,4 @@ forbid (principal, action == Action::"tool.call", resource == Tool::"journal/app
 when { context.args.line == "forbidden ${at}" };`,
   );
   return [reads, ...others];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

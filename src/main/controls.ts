@@ -10,7 +10,7 @@ import {
   type WitnessPost,
 } from '../controls/audit/index.ts';
 import { type Identity, identityMigrations, openIdentity } from '../controls/identity/index.ts';
-import { type Disagreement, openPolicy, type Policy, policyMigrations } from '../controls/policy/index.ts';
+import { type Disagreement, FULFILLABLE, openPolicy, type Policy, policyMigrations } from '../controls/policy/index.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import { migrations as mcpMigrations } from '../protocols/mcp/index.ts';
@@ -94,9 +94,6 @@ function eachOf({ upstreams }: Config, server: string, tool: string): readonly s
   const tools = upstreams[server]?.tools ?? {};
   return (Object.hasOwn(tools, tool) ? tools[tool]?.each : undefined) ?? [];
 }
-
-/** What the stages of the table can carry out; a policy that asks for more is not loaded. */
-const FULFILLABLE = { mcp: ['id', 'reason', 'public', 'shadow', 'approve'] } as const;
 
 /** The two evaluators differed. Decisions already come from cedar-wasm alone; people are told, and the log knows. */
 function noteDisagreement(ledger: Ledger, { faults, report }: ControlParts, disagreement: Disagreement): void {
