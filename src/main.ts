@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, childEnvironment, needsRestart, watchConfig } from './config/index.ts';
-import { openEgress, type Table } from './enforcement/index.ts';
+import { type Network, openEgress, type Table } from './enforcement/index.ts';
 import { declareAgents } from './main/agents.ts';
 import { systemClock, systemRandom } from './main/clock.ts';
 import { type Controls, openControls } from './main/controls.ts';
@@ -17,6 +17,8 @@ export type StartOptions = {
   pages_folder?: string | undefined;
   /** Told of failures that nobody else handles. Nothing of it is a secret or a payload. */
   report?: ((problem: string, error: unknown) => void) | undefined;
+  /** The machine's resolver and sockets for addresses from the wire; tests bring their own. */
+  network?: Network | undefined;
   /** The table as it is run; for tests that wrap a stage or take one away. */
   table?: ((table: Table) => Table) | undefined;
 };
@@ -24,6 +26,8 @@ export type StartOptions = {
 /** A gateway that answers. */
 export type Running = {
   agents_url: string;
+  /** For agents that show a client certificate; undefined where there is no such listener. */
+  agents_mtls_url: string | undefined;
   console_url: string;
   socket_path: string | undefined;
   /** Lets what is in flight end, up to the configured time, then cuts it; the log is whole when this resolves. */
@@ -35,20 +39,30 @@ export async function startGateway(options: StartOptions): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   const report = options.report ?? (() => undefined);
   const faults = new Faults(systemClock);
+  // A crash report has the whole environment in it, and secrets of the configuration stand there by reference.
+  process.report.excludeEnv = true;
   const now = { config: options.config };
   const config = () => now.config;
   const keys = openKeys(join(now.config.data, 'keys'), systemRandom);
-  const surroundings = { clock: systemClock, random: systemRandom, build: buildOf(), keys, report };
+  const addresses = { console_url: now.config.listen.console_url };
+  const surroundings = { clock: systemClock, random: systemRandom, build: buildOf(), keys, report, addresses };
   const lock = lockData(now.config.data);
   stack.defer(() => lock.release());
-  const egress = openEgress({ clock: systemClock, environment: childEnvironment() });
+  const egress = openEgress({
+    clock: systemClock,
+    environment: childEnvironment(),
+    ...(options.network === undefined ? {} : { network: options.network }),
+  });
   stack.defer(() => egress.close());
-  const controls = await openControls(config, { ...surroundings, faults, witness: witnessPost(egress) }, stack);
+  const parts = { ...surroundings, config, egress, faults };
+  const controls = await openControls(config, { ...parts, witness: witnessPost(egress) }, stack);
   await controls.state.start();
-  const parts = { ...surroundings, config, controls, egress, faults };
-  const agents = await openAgentsSide({ ...parts, table: options.table }, stack);
+  const agents = await openAgentsSide({ ...parts, controls, table: options.table }, stack);
   const { pages_folder } = options;
-  const people = await openPeopleSide({ ...parts, agents, pages_folder, started_at: systemClock.now() }, stack);
+  const people = await openPeopleSide(
+    { ...parts, controls, agents, pages_folder, started_at: systemClock.now() },
+    stack,
+  );
   await declareAgents(controls.identity.agents, now.config.agents, faults);
   await started(controls, now.config);
   const watch = watchConfig(now.config, {
@@ -68,6 +82,7 @@ export async function startGateway(options: StartOptions): Promise<Running> {
   const opened = stack.move();
   return {
     agents_url: agents.url,
+    agents_mtls_url: agents.agents_mtls_url,
     console_url: people.url,
     socket_path: people.socket_path,
     stop: async () => {

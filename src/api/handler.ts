@@ -1,5 +1,6 @@
 import type { SignedIn } from '../controls/identity/index.ts';
 import type { Refusal } from '../core/refusal.ts';
+import type { Secret } from '../core/secret.ts';
 import type { LiveEvent, Operation, Output, Parsed, ROUTES } from './contract/index.ts';
 import type { ApiCaller } from './server/caller.ts';
 
@@ -10,6 +11,8 @@ export type Call = {
   source: string;
   /** Sets or clears the session's cookie on the answer. */
   cookie: { set(signedIn: SignedIn): void; clear(): void };
+  /** What a sign-in was begun with, sealed, in a cookie of its own. */
+  flow: { read(): string | undefined; set(flow: Secret): void; clear(): void };
 };
 
 type Streaming = { [O in Operation]: (typeof ROUTES)[O]['answers'] extends 'events' ? O : never }[Operation];

@@ -1,6 +1,6 @@
 import type { Ledger } from '../controls/audit/index.ts';
-import type { Identity } from '../controls/identity/index.ts';
-import type { PolicySets } from '../controls/policy/index.ts';
+import type { Identity, TokenSource } from '../controls/identity/index.ts';
+import type { PolicyEngine, PolicySets } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Fault, Upstream } from './contract/index.ts';
 
@@ -44,10 +44,28 @@ export type LedgerPort = Pick<
 /** All that routes need. */
 export type ApiPorts = {
   clock: Clock;
-  identity: Pick<Identity, 'people' | 'agents' | 'tokens' | 'runs' | 'stops'>;
+  identity: Pick<
+    Identity,
+    | 'people'
+    | 'consents'
+    | 'agents'
+    | 'tokens'
+    | 'runs'
+    | 'delegations'
+    | 'upstreamTokens'
+    | 'stops'
+    | 'manifests'
+    | 'vault'
+    | 'signingKeys'
+    | 'spiffe'
+  >;
   policy: Pick<PolicySets, 'status' | 'list' | 'proposals' | 'activate'>;
+  /** What an agent would be shown, asked for it. */
+  decisions: Pick<PolicyEngine, 'visible'>;
   ledger: LedgerPort;
   gateway: GatewayPort;
+  /** Where a server's tokens come from, where the gateway fetches them by itself. */
+  tokenSource(upstream: string): TokenSource | undefined;
   /** Where people reach the console; set-up links point there. */
   console_url(): string;
 };

@@ -13,7 +13,11 @@ export type Terminal = {
   interactive: boolean;
   /** `hidden`: what is typed is not shown. */
   ask(question: string, hidden: boolean): Promise<string>;
+  /** What is piped in, without the line break at its end; at most `INPUT_BYTES_MAX`. */
+  input(): Promise<string>;
 };
+
+const INPUT_BYTES_MAX = 64 * 1024;
 
 export function processTerminal(): Terminal {
   const { color, columns } = terminalPreferences();
@@ -42,5 +46,19 @@ export function processTerminal(): Terminal {
         if (hidden) stderr.write('\n');
       }
     },
+    input: () => readAll(stdin),
   };
+}
+
+async function readAll(stdin: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of stdin) {
+    bytes += part.length;
+    if (bytes > INPUT_BYTES_MAX) throw new Error(`more than ${INPUT_BYTES_MAX} bytes on standard input`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
 }

@@ -54,7 +54,7 @@ function expectedBy(issue: Issue, node: SchemaNode | undefined): string {
 }
 
 function holdsSecret(path: readonly PropertyKey[]): boolean {
-  return path.includes('env') || path.includes('headers') || path.at(-1) === 'url';
+  return path.includes('env') || path.includes('headers') || path.at(-1) === 'url' || path.at(-1) === 'client_secret';
 }
 
 function pathText(path: readonly PropertyKey[]): string {

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { Secret } from '../core/secret.ts';
+import { authorizationSchema } from './authorization-schema.ts';
+import { identitySchema, peopleSchema } from './identity-schema.ts';
 import { absolutePath, type Surroundings } from './surroundings.ts';
 import { upstreamSchema } from './upstream-schema.ts';
-import { address, bounded, dataFolder, origin, path, secretOrUrl } from './values.ts';
-
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const name = z.string().regex(NAME, 'lower-case letters, digits and inner hyphens, at most 63');
+import { address, bounded, dataFolder, name, origin, path, secretOrUrl } from './values.ts';
+import { vaultSchema } from './vault-schema.ts';
 
 /**
  * The whole of `sallyport.yaml`. Defaults, checks, the manual (docs/reference/config.md) and the JSON Schema for editors all
@@ -30,9 +30,24 @@ export function configSchema(surroundings: Surroundings) {
         .record(name, section.agent)
         .default({})
         .describe('Agents registered at start. Others are added by `sallyport agent add`.'),
+      identity: identitySchema(surroundings).prefault({}).describe('Who else vouches for workloads.'),
+      people: peopleSchema(surroundings).prefault({}).describe('People who look after the gateway.'),
+      authorization: authorizationSchema(name)
+        .prefault({})
+        .describe('The authorization server: which clients people may sign in with, and how tokens are bound.'),
       policy: section.policy.prefault({}).describe('Where policies are, and what makes a change effective.'),
+      decision_point: section.decisionPoint
+        .prefault({})
+        .describe('What other enforcement points may ask here over AuthZEN, at /access/v1/.'),
+      tools: section.tools.prefault({}).describe('What servers offer, and who vouches for it.'),
       limits: section.limits.prefault({}).describe('Bounds on what arrives.'),
       audit: section.audit.prefault({}).describe('The log.'),
+      vault: vaultSchema(surroundings).prefault({}).describe('What the vault of upstream credentials is sealed with.'),
+    })
+    .superRefine(({ listen, identity }, context) => {
+      if (listen.agents_mtls === undefined || identity.spiffe !== undefined) return;
+      const message = 'identity.spiffe with a trust domain: its SVID is what this listener shows';
+      context.addIssue({ code: 'custom', path: ['listen', 'agents_mtls'], message });
     })
     .transform((config) => ({
       ...config,
@@ -59,6 +74,16 @@ function sections(surroundings: Surroundings) {
     agent: z.strictObject({
       owner: z.string().min(1).max(200).describe('Person or team that answers for it.'),
       jobs: z.array(name).min(1).describe('Kinds of work that it may do. A token is always for one of them.'),
+      purposes: z
+        .array(name)
+        .max(64)
+        .default([])
+        .describe('What its runs may be for. Policy sees the one that a run was opened for as context.run.purpose.'),
+      for_users: z
+        .array(z.string().min(1).max(128))
+        .max(256)
+        .default([])
+        .describe('Names of people in whose name it may act without asking them each time.'),
       version: z.string().max(100).default('1').describe('Visible to policy as principal.version.'),
       public_key: z
         .record(z.string(), z.string())
@@ -74,6 +99,14 @@ function sections(surroundings: Surroundings) {
           'presence: a changed file waits for a person to activate it. file: a changed file is effective at once, for development.',
         ),
     }),
+    decisionPoint: z.strictObject({
+      folder: path(surroundings)
+        .optional()
+        .describe(
+          'Folder of *.cedar files and entities.json for questions that are not about agents. Without it such questions are denied.',
+        ),
+    }),
+    tools: toolsSchema(),
     limits: limitsSchema(),
     audit: auditSchema(surroundings),
   };
@@ -85,6 +118,11 @@ function listenSchema() {
       .prefault('127.0.0.1:8700')
       .describe(
         'Address for agents: /mcp, OAuth, /health. Port 0 lets the system choose; tokens for keys then need public_url.',
+      ),
+    agents_mtls: address
+      .optional()
+      .describe(
+        'Address for agents that show a client certificate: the same routes, over TLS with the gateway’s own SVID. Needs identity.spiffe.',
       ),
     people: address.prefault('127.0.0.1:8701').describe('Address for people: console and /api.'),
     public_url: origin
@@ -104,11 +142,28 @@ function listenSchema() {
   });
 }
 
+function toolsSchema() {
+  return z.strictObject({
+    first_use: z
+      .enum(['approve', 'trust'])
+      .default('approve')
+      .describe(
+        'A server that is met for the first time. approve: nothing of it can be used until a person has approved it. trust: it is pinned as it is, and nobody has looked; what holds hidden characters, or a name drawn like another, still waits. Whatever changes later waits for a person either way.',
+      ),
+    list_age_ms_max: bounded(0, 3_600_000, 60_000).describe(
+      'How old what a server offers may be when a call relies on it; older, and it is read again first. So long a change can stay unseen of which the server says nothing. 0 reads it before each call.',
+    ),
+  });
+}
+
 function limitsSchema() {
   return z.strictObject({
     body_bytes_max: bounded(1_024, 104_857_600, 4_194_304).describe('Largest request from an agent.'),
     header_bytes_max: bounded(4_096, 131_072, 16_384).describe('Largest set of headers.'),
     connections_max: bounded(1, 100_000, 4_096).describe('Open connections on each port.'),
+    delegation_depth_max: bounded(1, 16, 3).describe(
+      'Hops of a delegation: from a user or a first agent to the agent that acts.',
+    ),
     agent_exchanges_max: bounded(1, 100_000, 256).describe('Exchanges in flight of one agent.'),
     unauthenticated_per_second_max: bounded(1, 100_000, 50).describe(
       'Refused credentials a second from one source before it is refused unread.',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Secret } from '../core/secret.ts';
 import { resolveCommand, type Surroundings } from './surroundings.ts';
-import { bounded, namedValues, path } from './values.ts';
+import { bounded, certificates, namedValues, path, secret } from './values.ts';
 
 const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -44,6 +44,75 @@ const limits = z.strictObject({
   requests_max: bounded(1, 100_000, 256).describe('Requests in flight in one session.'),
 });
 
+const endpoint = z
+  .url({ protocol: /^https?$/, error: 'an https address' })
+  .refine(isConfidential, 'https, or a loopback address');
+
+function tokenClient(surroundings: Surroundings) {
+  return {
+    token_endpoint: endpoint.describe('Where tokens are asked for. Private addresses are allowed here.'),
+    issuer: z
+      .string()
+      .min(1)
+      .max(500)
+      .optional()
+      .describe('Its issuer, the audience of what the gateway asserts there. Without it the endpoint’s origin.'),
+    client_id: z.string().min(1).max(500).describe('What the gateway is called there.'),
+    client_secret: secret(surroundings)
+      .optional()
+      .describe(
+        'Its secret there, by reference. Without it the gateway signs with its own key (private_key_jwt; keys at PUBLIC_URL/oauth/jwks).',
+      ),
+    scope: z.string().min(1).max(1_000).optional().describe('Scopes to ask for.'),
+  };
+}
+
+/** Exactly one of them: where two could be shown, nobody could say which one was. */
+function credentialSchema(surroundings: Surroundings) {
+  const client = tokenClient(surroundings);
+  const resource = z
+    .string()
+    .min(1)
+    .max(1_000)
+    .optional()
+    .describe('Resource indicator (RFC 8707). Without it the url of the server.');
+  const audience = z.string().min(1).max(1_000).optional().describe('Audience to ask for (RFC 8693).');
+  return z
+    .strictObject({
+      client_credentials: z
+        .strictObject({ ...client, resource })
+        .optional()
+        .describe('A token of the gateway’s own client, for all users alike.'),
+      exchange: z
+        .strictObject({ ...client, resource, audience })
+        .optional()
+        .describe(
+          'A token for each user and agent, by token exchange (RFC 8693) of the gateway’s assertion of who acts for whom. Never of the agent’s token. A user consents first: `sallyport consent`.',
+        ),
+      id_jag: z
+        .strictObject({
+          ...client,
+          resource,
+          idp: z.strictObject(client).describe('The identity provider that issues the ID-JAG.'),
+        })
+        .optional()
+        .describe(
+          'A token for each user and agent, by an identity assertion (ID-JAG) of the company’s identity provider.',
+        ),
+      vault: z
+        .string()
+        .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'the name of an entry')
+        .optional()
+        .describe('Name of an entry of the vault: `sallyport vault set NAME`.'),
+      env: z
+        .string()
+        .regex(VARIABLE, 'a name of letters, digits and _')
+        .optional()
+        .describe('Beside command: the variable in which the program of each run gets it.'),
+    })
+    .refine(({ env: _env, ...sources }) => Object.keys(sources).length === 1, 'exactly one source of a credential');
+}
+
 /** One server behind the gateway: a program (`command`) or an address (`url`), never both. */
 export function upstreamSchema(surroundings: Surroundings) {
   return z
@@ -70,6 +139,14 @@ export function upstreamSchema(surroundings: Surroundings) {
       headers: namedValues(surroundings, HEADER, 'an HTTP field name')
         .prefault({})
         .describe('Sent with every request. Secrets by reference, also as `Bearer env:NAME`.'),
+      ca: certificates(surroundings)
+        .optional()
+        .describe(
+          'File of PEM certificates to trust for this address, in the place of the system’s: a private authority.',
+        ),
+      credential: credentialSchema(surroundings)
+        .optional()
+        .describe('What the server is shown at each call, in the place of a secret in this file.'),
       shared: z
         .boolean()
         .default(false)
@@ -88,8 +165,9 @@ export function upstreamSchema(surroundings: Surroundings) {
       tools: z.record(z.string(), tool).default({}).describe('What is known about single tools.'),
     })
     .transform((upstream, context) => {
-      const { command, cwd, env, url, headers, ...common } = upstream;
-      const transport = transportOf({ command, cwd, env, url, headers }, surroundings.folder);
+      const { command, cwd, env, url, headers, ca, ...common } = upstream;
+      const written = { command, cwd, env, url, headers, ca };
+      const transport = misplaced(upstream) ?? transportOf(written, surroundings.folder);
       if (typeof transport !== 'string') return { ...common, transport };
       context.addIssue({ code: 'custom', message: transport });
       return { ...common, transport: { kind: 'http', url: '', headers: {} } satisfies Transport as Transport };
@@ -97,26 +175,57 @@ export function upstreamSchema(surroundings: Surroundings) {
 }
 
 export type Transport =
-  | { kind: 'child'; command: string[]; cwd: string; env: Record<string, Secret> }
-  | { kind: 'http'; url: string; headers: Record<string, Secret> };
+  | { kind: 'child'; command: string[]; cwd: string; env: NamedValues }
+  | { kind: 'http'; url: string; headers: NamedValues; ca?: string | undefined };
+
+/** Plain text, or a secret where a reference stood. */
+type NamedValues = Record<string, string | Secret>;
 
 type Written = {
   command: string[] | undefined;
   cwd: string | undefined;
-  env: Record<string, Secret>;
+  env: NamedValues;
   url: string | undefined;
-  headers: Record<string, Secret>;
+  headers: NamedValues;
+  ca: string | undefined;
 };
 
+type Placed = {
+  credential?: { vault?: string | undefined; env?: string | undefined } | undefined;
+  shared: boolean;
+  url?: string | undefined;
+  command?: unknown;
+};
+
+/** Why the credential may not be shown there. */
+function misplaced({ credential, shared, url, command }: Placed): string | undefined {
+  if (credential === undefined) return undefined;
+  // What one run may be given stands in the memory of a process that another one uses, too.
+  if (command !== undefined && shared) return 'no credential beside command and shared: each run has its own';
+  if (command !== undefined && credential.vault === undefined)
+    return 'a url beside credential, or credential.vault beside command';
+  if (command !== undefined && credential.env === undefined) return 'credential.env beside command: the variable';
+  if (url !== undefined && credential.env !== undefined) return 'no credential.env beside url: nothing is started';
+  return url === undefined || isConfidential(url) ? undefined : 'https beside credential, or a loopback address';
+}
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+function isConfidential(address: string): boolean {
+  const url = URL.parse(address);
+  return url !== null && (url.protocol === 'https:' || LOOPBACK.test(url.hostname));
+}
+
 /** @returns the transport, or what was expected instead. */
-function transportOf({ command, cwd, env, url, headers }: Written, folder: string): Transport | string {
+function transportOf({ command, cwd, env, url, headers, ca }: Written, folder: string): Transport | string {
   if ((command === undefined) === (url === undefined))
     return 'either command (a program) or url (an address), and not both';
   if (url !== undefined) {
     const stray = cwd !== undefined || Object.keys(env).length > 0;
-    return stray ? 'no cwd and no env beside url: nothing is started' : { kind: 'http', url, headers };
+    return stray ? 'no cwd and no env beside url: nothing is started' : { kind: 'http', url, headers, ca };
   }
   if (Object.keys(headers).length > 0) return 'no headers beside command: nothing is sent over HTTP';
+  if (ca !== undefined) return 'no ca beside command: nothing is sent over HTTP';
   const words = resolveCommand(command ?? [], folder);
   return typeof words === 'string'
     ? `a program that exists: ${words}`

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, unwatchFile, watch, watchFile } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { Secret } from '../core/secret.ts';
 import { type Config, loadConfig } from './load.ts';
 import type { ConfigProblem } from './problem.ts';
 
@@ -80,11 +81,23 @@ const FIXED: readonly { name: string; of: (config: Config) => unknown }[] = [
   { name: 'data', of: (config) => config.data },
   { name: 'storage.url', of: (config) => config.storage.url.reveal() },
   { name: 'listen', of: (config) => JSON.stringify(config.listen) },
+  { name: 'identity', of: ({ identity }) => JSON.stringify({ ...identity, spiffe: undefined }) },
+  { name: 'people', of: (config) => JSON.stringify(config.people) },
+  { name: 'identity.spiffe', of: ({ identity }) => JSON.stringify({ ...identity.spiffe, agents: undefined }) },
   { name: 'policy', of: (config) => JSON.stringify(config.policy) },
+  { name: 'vault', of: ({ vault }) => vaultOf(vault) },
   { name: 'audit.origin', of: (config) => config.audit.origin },
   { name: 'audit.folder', of: (config) => config.audit.folder },
   { name: 'audit.high_water', of: (config) => config.audit.high_water },
 ];
+
+/** Secrets print alike, so they are compared by what they hold. */
+function vaultOf({ key, previous, env, ...rest }: Config['vault']): string {
+  const held = [key, ...previous, ...Object.values(env)].map((one) => (one instanceof Secret ? one.reveal() : one));
+  return createHash('sha256')
+    .update(JSON.stringify([held, Object.keys(env), rest]))
+    .digest('hex');
+}
 
 /** Keys that changed and are read at start only; a gateway that keeps running says so. */
 export function needsRestart(before: Config, next: Config): string[] {

@@ -8,12 +8,15 @@ import {
   redirect,
   stringifySearchWith,
 } from '@tanstack/react-router';
+import { keepToolSearch } from './data/tools.ts';
 import { keepValid } from './live/filter-words.ts';
 import { LivePage } from './live/live-page.tsx';
 import { Empty, Failed } from './parts/states.tsx';
+import { Identities } from './shell/identities.tsx';
 import { Shell } from './shell/shell.tsx';
 
 const RECEIPT = /^rcp_[0-9a-v]{26}$/;
+const RUN = /^run_[0-9a-v]{26}$/;
 
 const root = createRootRoute({ notFoundComponent: NotFound, errorComponent: ({ error }) => <Failed error={error} /> });
 
@@ -27,6 +30,28 @@ const authenticator = createRoute({
   getParentRoute: () => root,
   path: '/authenticator',
   component: lazyRouteComponent(() => import('./pages/authenticator.tsx'), 'Authenticator'),
+});
+
+const passkeys = createRoute({
+  getParentRoute: () => root,
+  path: '/passkeys',
+  component: lazyRouteComponent(() => import('./pages/passkeys.tsx'), 'Passkeys'),
+});
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  path: '/signed-in',
+  component: lazyRouteComponent(() => import('./pages/signed-in.tsx'), 'SignedIn'),
+});
+
+const consent = createRoute({
+  getParentRoute: () => root,
+  path: '/consent/$request',
+  component: lazyRouteComponent(() => import('./pages/consent.tsx'), 'Consent'),
+});
+const device = createRoute({
+  getParentRoute: () => root,
+  path: '/device',
+  component: lazyRouteComponent(() => import('./pages/consent.tsx'), 'Device'),
 });
 
 /** Behind it. */
@@ -54,20 +79,51 @@ const exchange = createRoute({
   path: '/exchanges/$receipt',
   component: lazyRouteComponent(() => import('./pages/exchange.tsx'), 'ExchangePage'),
 });
-const agents = createRoute({
+/** A frame around its tabs; their addresses are their own. */
+const identities = createRoute({ getParentRoute: () => shell, id: 'identity', component: Identities });
+const identitiesIndex = createRoute({
   getParentRoute: () => shell,
+  path: '/identities',
+  beforeLoad: () => {
+    throw redirect({ to: '/agents' });
+  },
+});
+const agents = createRoute({
+  getParentRoute: () => identities,
   path: '/agents',
   validateSearch: ({ agent }: Record<string, unknown>) =>
     (typeof agent === 'string' ? { agent } : {}) as { agent?: string },
   component: lazyRouteComponent(() => import('./pages/agents.tsx'), 'AgentsPage'),
+});
+const runs = createRoute({
+  getParentRoute: () => identities,
+  path: '/runs',
+  validateSearch: ({ q, open, run }: Record<string, unknown>) =>
+    ({
+      ...(typeof q === 'string' && q !== '' ? { q } : {}),
+      ...(open === 'no' ? { open } : {}),
+      ...(typeof run === 'string' && RUN.test(run) ? { run } : {}),
+    }) as { q?: string; open?: 'no'; run?: string },
+  component: lazyRouteComponent(() => import('./pages/runs.tsx'), 'RunsPage'),
 });
 const status = createRoute({
   getParentRoute: () => shell,
   path: '/status',
   component: lazyRouteComponent(() => import('./pages/status.tsx'), 'StatusPage'),
 });
+const vault = createRoute({
+  getParentRoute: () => identities,
+  path: '/vault',
+  component: lazyRouteComponent(() => import('./pages/vault.tsx'), 'VaultPage'),
+});
+const tools = createRoute({
+  getParentRoute: () => identities,
+  path: '/tools',
+  validateSearch: keepToolSearch,
+  component: lazyRouteComponent(() => import('./pages/tools.tsx'), 'ToolsPage'),
+});
 const people = createRoute({
-  getParentRoute: () => shell,
+  getParentRoute: () => identities,
   path: '/people',
   component: lazyRouteComponent(() => import('./pages/people.tsx'), 'PeoplePage'),
 });
@@ -82,8 +138,19 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     authenticator,
+    consent,
+    device,
+    passkeys,
+    signedIn,
     parts,
-    shell.addChildren([index, live, exchange, agents, people, status]),
+    shell.addChildren([
+      index,
+      live,
+      exchange,
+      status,
+      identitiesIndex,
+      identities.addChildren([agents, runs, tools, people, vault]),
+    ]),
   ]),
   parseSearch: parseSearchWith((value) => value),
   stringifySearch: stringifySearchWith(String),

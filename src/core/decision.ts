@@ -30,7 +30,7 @@ export type PolicyNote = { id: string; reason: string; public: string | undefine
 /** Why it is a deny, as the code that the refusal carries. */
 export type DenialCode = Extract<
   RefusalCode,
-  'policy_denied' | 'policy_error' | 'argument_unmapped' | 'arguments_invalid'
+  'policy_denied' | 'policy_error' | 'argument_unmapped' | 'arguments_invalid' | 'delegation_exceeded'
 >;
 
 export type Decision = {

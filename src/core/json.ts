@@ -250,6 +250,11 @@ export function writeJson(value: JsonValue): Buffer {
   return Buffer.from(JSON.stringify(value), 'utf8');
 }
 
+/** Whether it is a number that was kept to the digit, which the language has as an object. */
+export function isKeptNumber(value: JsonValue): boolean {
+  return (JSON as unknown as { isRawJSON(value: unknown): boolean }).isRawJSON(value);
+}
+
 /** A number kept to the digit; `JSON.stringify` writes it as it came (ECMA-262, JSON.rawJSON). */
 function rawJson(text: string): JsonValue {
   return (JSON as unknown as { rawJSON(text: string): JsonValue }).rawJSON(text);

@@ -40,9 +40,16 @@ export type ExchangeFacts = {
   credential: { kind: CredentialKind; thumbprint: string };
   run: string;
   job: string;
+  purpose: string | null;
+  /** Opaque id of the user in whose name. */
+  subject: string | null;
+  /** The delegation, from the first agent to the one that acts. */
+  chain: { actor: string; grant: string | null; scope_digest: string; expires_at: number }[];
   /** Actions, with the salted digest of each resource's name. */
   accesses: { action: string; resource_type: string; resource_digest: string }[];
   upstream: string | null;
+  /** Digest of what was called as its server offers it, and the pin that it was found equal to; null where nothing goes upstream. */
+  tool: { manifest: string; pin_approval: string } | null;
   request: { received: string; sent: string | null; bytes: number };
   policy: { set: string; ids: string[]; errors: string[]; obligations: string[]; shadow: string[] };
   state_version: number;
@@ -105,12 +112,22 @@ export const CONTROL_EVENTS = [
   'policy.activate',
   'agent.add',
   'agent.remove',
+  'agent.rotate',
   'token.issue',
   'token.revoke',
   'run.open',
   'run.end',
+  'workload.accept',
+  'delegation.grant',
+  'grant.give',
+  'grant.refuse',
+  'grant.end',
+  'client.register',
+  'consent.give',
+  'consent.withdraw',
   'stop.set',
   'stop.lift',
+  'signal.receive',
   'person.setup',
   'person.add',
   'person.sign_in',
@@ -125,7 +142,22 @@ export const CONTROL_EVENTS = [
   'audit.export',
   'audit.fork',
   'key.create',
+  'key.rotate',
+  'vault.set',
+  'vault.rotate',
+  'vault.remove',
+  'vault.renew',
+  'vault.rewrap',
+  'svid.authority',
+  'svid.issue',
+  'svid.rotate',
+  'join.create',
+  'join.use',
   'upstream.change',
+  'tool.pin',
+  'tool.approve',
+  'tool.reject',
+  'tool.unpin',
   'engine.disagreement',
 ] as const;
 export type ControlEvent = (typeof CONTROL_EVENTS)[number];

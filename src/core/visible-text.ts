@@ -37,6 +37,11 @@ export function visibleJson(value: unknown, indent?: number): string {
   return text.replace(UNSEEN, (unseen) => (unseen === '\n' ? unseen : escapeUnits(unseen)));
 }
 
+/** How a character is named in the Unicode standard: `U+202E`. */
+export function codePointName(character: string): string {
+  return `U+${codePoint(character)}`;
+}
+
 function codePoint(character: string): string {
   return (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
 }

@@ -1,6 +1,8 @@
+import type { Cancellation } from '../core/cancellation.ts';
 import type { Access } from '../core/decision.ts';
 import type { Answer, Frame, Intent, Presented, ProtocolName } from '../core/exchange.ts';
 import type { JsonValue } from '../core/json.ts';
+import type { Offered } from '../core/manifest.ts';
 import type { Caller, Run } from '../core/principal.ts';
 import type { Refusal } from '../core/refusal.ts';
 
@@ -21,12 +23,12 @@ export interface Attempt {
    * Carries out what was recorded, and nothing else: sends exactly `intent.sent`. Called at most once. A refusal is
    * returned where nothing left the gateway or the upstream failed; a throw counts as `unknown`.
    */
-  forward(intent: Intent, io: ForwardIo): Promise<Answer | Refusal>;
+  forward(intent: Intent, io: ForwardIo): Promise<Answer | Refusal> | Answer | Refusal;
 }
 
 export interface ForwardIo {
-  /** Aborted when the exchange is cut (kill, stop), when the caller goes away, or when time is up. */
-  readonly signal: AbortSignal;
+  /** When the exchange is cut (kill, stop), when the caller goes away, or when time is up. */
+  readonly cancellation: Cancellation;
   /** The receipt id of the intent; every answer carries it. */
   readonly receipt: string;
   readonly caller: Caller;
@@ -35,6 +37,8 @@ export interface ForwardIo {
   emit(frame: Frame): Promise<void>;
   /** Which of these would not certainly be denied to this caller, arguments unknown. For `discover` exchanges. */
   visible(candidates: readonly Pick<Access, 'action' | 'resource'>[]): readonly boolean[];
+  /** Whether what a server offers is what was pinned; what is not must not reach an agent. */
+  pinned(offered: Offered): boolean;
   /** Takes a request of the upstream's through the whole table, with the upstream as principal. */
   child(request: ChildRequest): Promise<ChildResult>;
 }
@@ -44,7 +48,7 @@ export type ChildRequest = {
   /** Opaque id of the upstream that asks; the principal is `Tool::"<upstream>"`. */
   upstream: string;
   intent: Intent;
-  carry(signal: AbortSignal): Promise<Answer | Refusal>;
+  carry(cancellation: Cancellation): Promise<Answer | Refusal>;
 };
 
 export type ChildResult = { kind: 'answered'; value: JsonValue } | { kind: 'refused'; refusal: Refusal };
@@ -52,8 +56,8 @@ export type ChildResult = { kind: 'answered'; value: JsonValue } | { kind: 'refu
 /** Where the frames of an exchange go. */
 export interface Sink {
   frame(frame: Frame): Promise<void>;
-  /** Aborted when the caller goes away. */
-  readonly gone: AbortSignal;
+  /** When the caller goes away. */
+  readonly gone: Cancellation;
 }
 
 export type PassResult =

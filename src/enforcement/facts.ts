@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { ExchangeDraft, OutcomeDraft } from '../controls/audit/index.ts';
 import type { Decision } from '../core/decision.ts';
 import type { Answer, Intent, OutcomeKind } from '../core/exchange.ts';
-import { type JsonObject, writeJson } from '../core/json.ts';
+import type { JsonObject } from '../core/json.ts';
 import { LOWEST_LABEL } from '../core/label.ts';
 import type { Caller, Run } from '../core/principal.ts';
 import { isRefusal, type Refusal } from '../core/refusal.ts';
@@ -13,13 +13,14 @@ const ANSWER_KEPT_BYTES_MAX = 4_096;
 
 /** What a receipt says of an exchange: everything that was established by the time it is written. */
 export function factsOf(pass: Pass): Partial<ExchangeDraft> {
-  const { caller, run, intent, decisions } = pass.established();
+  const { caller, run, intent, decisions, tool } = pass.established();
   return {
     protocol: pass.attempt.protocol,
     ...(caller ? callerFacts(caller) : {}),
     ...(run ? runFacts(run) : {}),
     ...(intent ? intentFacts(intent) : {}),
     ...(decisions ? { policy: policyFacts(decisions) } : {}),
+    ...(tool ? { tool } : {}),
     ...passFacts(pass),
   };
 }
@@ -33,6 +34,7 @@ export function completeFactsOf(pass: Pass): ExchangeDraft {
     ...runFacts(run),
     ...intentFacts(intent),
     policy: policyFacts(decisions),
+    tool: intent.offered === undefined ? (pass.established().tool ?? null) : pass.tool,
     ...passFacts(pass),
   };
 }
@@ -48,7 +50,8 @@ function passFacts(pass: Pass) {
 }
 
 function runFacts(run: Run) {
-  return { run: run.id, job: run.job, labels: { before: run.labels } };
+  const { id, job, purpose, labels } = run;
+  return { run: id, job, purpose, labels: { before: labels } };
 }
 
 function callerFacts(caller: Caller) {
@@ -57,6 +60,13 @@ function callerFacts(caller: Caller) {
     agent: { id: agent.id, owner: agent.owner, version: agent.version },
     credential: { kind: credential.kind, thumbprint: credential.thumbprint },
     run: caller.run,
+    subject: caller.subject,
+    chain: caller.chain.map(({ actor, grant, scope_digest, expires_at }) => ({
+      actor,
+      grant,
+      scope_digest,
+      expires_at,
+    })),
   };
 }
 
@@ -66,7 +76,7 @@ function intentFacts(intent: Intent) {
     accesses: intent.accesses.map(({ action, resource }) => ({ action, resource })),
     upstream: intent.upstream ?? null,
     request: {
-      received: hex(intent.received_digest),
+      received: intent.received_digest,
       sent: intent.sent ? hash('sha256', intent.sent) : null,
       bytes: intent.received_bytes,
     },
@@ -87,39 +97,42 @@ function policyFacts(decisions: readonly Decision[]) {
 
 /** What is said of the end of an exchange, and of what its caller gets. */
 export function outcomeOf(pass: Pass, ended_at: number): OutcomeDraft {
-  const { answer } = pass.established();
-  const released = answer && !isRefusal(answer) ? (answer.released ?? writeJson(answer.value)) : undefined;
+  const { answer, intent, run } = pass.established();
+  const released = answer && !isRefusal(answer) ? (answer.released ?? JSON.stringify(answer.value)) : undefined;
+  const released_bytes = released === undefined ? 0 : Buffer.byteLength(released);
   const draft: OutcomeDraft = {
     intent: pass.receipt,
     outcome: outcomeKind(pass, answer),
     received_bytes: answer && !isRefusal(answer) ? answer.received_bytes : 0,
-    released_bytes: released?.byteLength ?? 0,
+    released_bytes,
     frames: pass.frames,
-    released: released ? hash('sha256', released) : null,
+    released: released === undefined ? null : hash('sha256', released),
     duration_us: Math.round((ended_at - pass.started_at) * 1000),
     stop_cause: pass.stop_cause ?? (answer && isRefusal(answer) ? answer.code : null),
     listed: pass.listed ?? null,
-    labels: { after: pass.established().run?.labels ?? LOWEST_LABEL },
+    labels: { after: run?.labels ?? LOWEST_LABEL },
     checks: [...pass.checks],
   };
-  const payload = sealedOf(pass, answer, released);
+  const payload = sealedOf(answer, intent?.effect === 'discover' ? undefined : released, released_bytes);
   return payload === undefined ? draft : { ...draft, payload };
 }
 
-/** For who asks why: what went wrong, and the beginning of what came back. A list's count and digest say enough. */
+/**
+ * For who asks why: what went wrong, and the beginning of what came back.
+ * @param told undefined where nothing was, and for a list, whose count and digest say enough.
+ */
 function sealedOf(
-  pass: Pass,
   answer: Answer | Refusal | undefined,
-  released: Uint8Array | undefined,
+  told: string | undefined,
+  told_bytes: number,
 ): JsonObject | undefined {
   if (answer === undefined) return undefined;
   if (isRefusal(answer)) return { cause: answer.reason };
   const cause = answer.cause === undefined ? {} : { cause: answer.cause };
-  const isList = pass.established().intent?.effect === 'discover';
-  if (isList || released === undefined) return answer.cause === undefined ? undefined : cause;
-  if (released.byteLength <= ANSWER_KEPT_BYTES_MAX) return { ...cause, answered: answer.value };
-  const beginning = Buffer.from(released.subarray(0, ANSWER_KEPT_BYTES_MAX)).toString('utf8');
-  return { ...cause, answered: { beginning, bytes: released.byteLength } };
+  if (told === undefined) return answer.cause === undefined ? undefined : cause;
+  if (told_bytes <= ANSWER_KEPT_BYTES_MAX) return { ...cause, answered: answer.value };
+  const beginning = Buffer.from(told.slice(0, ANSWER_KEPT_BYTES_MAX)).subarray(0, ANSWER_KEPT_BYTES_MAX);
+  return { ...cause, answered: { beginning: beginning.toString('utf8'), bytes: told_bytes } };
 }
 
 function outcomeKind(pass: Pass, answer: { outcome: OutcomeKind } | Refusal | undefined): OutcomeKind {
@@ -136,10 +149,6 @@ function outcomeKind(pass: Pass, answer: { outcome: OutcomeKind } | Refusal | un
   }
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
-}
-
 function unique(texts: readonly string[]): string[] {
-  return [...new Set(texts)];
+  return texts.length < 2 ? [...texts] : [...new Set(texts)];
 }

@@ -16,7 +16,8 @@ export type {
   HttpRequest,
 } from './egress/http.ts';
 export type { Child, ChildEnd, ChildOutput, Program } from './egress/launch.ts';
-export type { LearnedAnswer, LearnedBounds, Network } from './egress/learned.ts';
+export type { Network } from './egress/learned.ts';
+export type { ProgramIdentity } from './egress/program-identity.ts';
 export type { Live, LiveExchange } from './live.ts';
 export { type Bounds, type Enforcement, type EnforcementParts, openEnforcement } from './open.ts';
 export type { Cell, Planned, Row, Table } from './pipeline.ts';

@@ -1,4 +1,7 @@
+import { Canceller } from '../core/cancellation.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Destination } from '../core/exchange.ts';
+import type { Offered } from '../core/manifest.ts';
 import type { Caller } from '../core/principal.ts';
 import type { Refusal } from '../core/refusal.ts';
 
@@ -9,53 +12,38 @@ const LOOK_EVERY_MS = 50;
 export type CutCause = 'stopped' | 'caller_gone' | 'timed_out' | 'gateway_stopping';
 
 /** One exchange in flight, with the handle that ends it. */
-export class LiveExchange {
+export class LiveExchange extends Canceller {
   /** Known after `check identity`. */
   caller: Caller | undefined;
   /** Known after `parse intent`. */
-  upstream: string | undefined;
+  destination: Destination | undefined;
+  /** Known after `check tool manifest`. */
+  offered: Offered | undefined;
   cause: CutCause | undefined;
   /** Monotonic time at which it is cut, whatever it does. */
   ends_at = Number.POSITIVE_INFINITY;
-  /** What happens when the stage that is waited for has taken too long, and when that is. */
-  #overdue: { at: number; tell: () => void } | undefined;
-  readonly #listeners = new Set<() => void>();
-  #abort: AbortController | undefined;
-
-  /** For whoever needs it in this form; most exchanges end without one. */
-  get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.cause !== undefined) this.#abort.abort(this.cause);
-    }
-    return this.#abort.signal;
-  }
+  /** When the stage that is waited for has taken too long, and what happens then. */
+  #due_at = Number.POSITIVE_INFINITY;
+  #tellOverdue: (() => void) | undefined;
 
   cut(cause: CutCause): void {
-    if (this.cause !== undefined) return;
-    this.cause = cause;
-    this.#abort?.abort(cause);
-    for (const listener of this.#listeners) listener();
-  }
-
-  /** Called once, when it is cut; at once where it was. The returned function takes the listener back. */
-  onCut(listener: () => void): () => void {
-    if (this.cause !== undefined) listener();
-    else this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.cause ??= cause;
+    this.cancel();
   }
 
   expect(at: number, tell: () => void): void {
-    this.#overdue = { at, tell };
+    this.#due_at = at;
+    this.#tellOverdue = tell;
   }
 
   arrived(): void {
-    this.#overdue = undefined;
+    this.#due_at = Number.POSITIVE_INFINITY;
+    this.#tellOverdue = undefined;
   }
 
   /** Looks at its times; one timer of `Live`'s serves all exchanges, since a timer for each costs more than a stage. */
   look(now: number): void {
-    if (this.#overdue !== undefined && this.#overdue.at <= now) this.#overdue.tell();
+    if (this.#due_at <= now) this.#tellOverdue?.();
     if (this.ends_at <= now) this.cut('timed_out');
   }
 }
@@ -130,16 +118,23 @@ export class Live {
   }
 
   /** Looks at everything in flight again, after the stop list changed. Returns how many exchanges it cut. */
-  review(stopped: (who: Caller | { upstream: string }) => Refusal | undefined): number {
+  review(stopped: (who: Caller | Destination) => Refusal | undefined): number {
     let count = 0;
     for (const exchange of this.#exchanges) {
-      const { caller, upstream } = exchange;
-      const refusal = (caller && stopped(caller)) ?? (upstream === undefined ? undefined : stopped({ upstream }));
+      const { caller, destination } = exchange;
+      const refusal = (caller && stopped(caller)) ?? (destination && stopped(destination));
       if (!refusal || exchange.cause !== undefined) continue;
       exchange.cut('stopped');
       count += 1;
     }
     return count;
+  }
+
+  /** Looks at everything in flight again, after pins changed: what rests on a pin that is gone is cut. */
+  reviewPins(holds: (offered: Offered) => boolean): void {
+    for (const exchange of this.#exchanges) {
+      if (exchange.offered !== undefined && !holds(exchange.offered)) exchange.cut('stopped');
+    }
   }
 
   cutAll(cause: CutCause): void {

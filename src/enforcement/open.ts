@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
 import type { Ledger } from '../controls/audit/index.ts';
-import type { Identity } from '../controls/identity/index.ts';
+import type { Identity, Manifests } from '../controls/identity/index.ts';
 import type { PolicyEngine } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Offered } from '../core/manifest.ts';
+import { isRefusal } from '../core/refusal.ts';
 import type { StateWatch } from '../storage/index.ts';
 import type { Gateway } from './attempt.ts';
 import { openFamiliar } from './familiar.ts';
@@ -12,6 +14,7 @@ import { openRecorder } from './recorder.ts';
 import { Runner } from './runner.ts';
 import { type AdmissionRules, admitConnection } from './stages/admit-connection.ts';
 import { checkIdentity } from './stages/check-identity.ts';
+import { checkToolManifest } from './stages/check-tool-manifest.ts';
 import { decide } from './stages/decide.ts';
 import { forward } from './stages/forward.ts';
 import { hold } from './stages/hold.ts';
@@ -29,10 +32,12 @@ export type Bounds = AdmissionRules & {
 
 export type EnforcementParts = {
   clock: Clock;
-  identity: Pick<Identity, 'authenticate' | 'loadRun' | 'now' | 'stops'>;
+  identity: Pick<Identity, 'authenticate' | 'loadRun' | 'now' | 'stops'> & {
+    manifests: Pick<Manifests, 'check' | 'onChange'>;
+  };
   policy: Pick<PolicyEngine, 'decide' | 'visible'>;
   ledger: Pick<Ledger, 'intent' | 'outcome' | 'refusal' | 'flood'>;
-  state: Pick<StateWatch, 'version' | 'lease' | 'leased'>;
+  state: Pick<StateWatch, 'version' | 'lease' | 'leased' | 'poll'>;
   bounds(): Bounds;
   /** The table as it is run. For the test that takes cells away, one at a time. */
   table?: ((table: Table) => Table) | undefined;
@@ -51,6 +56,7 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
   const stopped = (who: Parameters<typeof identity.stops.find>[0]) => identity.stops.find(who);
   const familiar = openFamiliar(clock);
   const admission = admitConnection({ rules: bounds, clock, recognises: familiar.has, stopping: () => live.closed });
+  const pinned = (offered: Offered) => !isRefusal(identity.manifests.check(offered));
   const built = pipeline({
     admitConnection: admission.stage,
     checkIdentity: checkIdentity(
@@ -60,6 +66,7 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
     ),
     loadRun: loadRun((caller) => identity.loadRun(caller)),
     parseIntent: parseIntent(stopped),
+    checkToolManifest: checkToolManifest(identity.manifests, policy),
     decide: decide(policy),
     hold: hold(),
     recordIntent: recordIntent({ lease: () => state.lease(), intent: (draft) => ledger.intent(draft) }),
@@ -69,6 +76,8 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
       policy,
       exchangeMsMax: () => bounds().exchange_ms_max,
       leased: () => state.leased(),
+      news: () => state.poll(),
+      pinned,
       child: (pass, request) => runner.child(pass, request),
       digest: (names) => hash('sha256', names.join('\n')),
     }),
@@ -81,8 +90,10 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
     clock,
     recorder: openRecorder({ clock, ledger, strangerRefused: admission.failed }),
     stateVersion: () => state.version(),
+    news: () => state.poll(),
     stageMsMax: () => bounds().stage_ms_max,
   });
   identity.stops.onChange(() => live.review(stopped));
+  identity.manifests.onChange(() => live.reviewPins(pinned));
   return { gateway: runner, live, table };
 }

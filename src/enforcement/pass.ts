@@ -1,7 +1,7 @@
 import type { Decision } from '../core/decision.ts';
 import type { Answer, Intent } from '../core/exchange.ts';
 import type { Caller, Run } from '../core/principal.ts';
-import type { StageCheck } from '../core/receipt.ts';
+import type { ExchangeFacts, StageCheck } from '../core/receipt.ts';
 import { type Refusal, refuse } from '../core/refusal.ts';
 import type { Attempt, Sink } from './attempt.ts';
 import type { LiveExchange } from './live.ts';
@@ -12,6 +12,8 @@ export class FactMissing extends Error {
     super(`no ${fact}: the stage that establishes it did not run`);
   }
 }
+
+type ToolFacts = NonNullable<ExchangeFacts['tool']>;
 
 /**
  * One way through the table. Stages add facts to it; whoever reads a fact that no stage established gets `FactMissing`,
@@ -39,6 +41,7 @@ export class Pass {
   #run: Run | undefined;
   #intent: Intent | undefined;
   #decisions: readonly Decision[] | undefined;
+  #tool: ToolFacts | undefined;
   #receipt: string | undefined;
   #answer: Answer | Refusal | undefined;
 
@@ -85,6 +88,13 @@ export class Pass {
   set decisions(decisions: readonly Decision[]) {
     this.#decisions = decisions;
   }
+  /** The pin that what is asked for was found equal to. */
+  get tool(): ToolFacts {
+    return present(this.#tool, 'pin');
+  }
+  set tool(tool: ToolFacts) {
+    this.#tool = tool;
+  }
   /** Id of the durable intent. */
   get receipt(): string {
     return present(this.#receipt, 'durable intent');
@@ -105,6 +115,7 @@ export class Pass {
     run: Run | undefined;
     intent: Intent | undefined;
     decisions: readonly Decision[] | undefined;
+    tool: ToolFacts | undefined;
     receipt: string | undefined;
     answer: Answer | Refusal | undefined;
   } {
@@ -113,6 +124,7 @@ export class Pass {
       run: this.#run,
       intent: this.#intent,
       decisions: this.#decisions,
+      tool: this.#tool,
       receipt: this.#receipt,
       answer: this.#answer,
     };

@@ -22,6 +22,7 @@ export type Stages = {
   checkIdentity: StageRun;
   loadRun: StageRun;
   parseIntent: StageRun;
+  checkToolManifest: StageRun;
   decide: StageRun;
   hold: StageRun;
   recordIntent: StageRun;
@@ -39,31 +40,31 @@ const awaits = (what: string): Planned => ({ awaits: what });
 export function pipeline(s: Stages): Table {
   const llm = awaits('the model door');
   const pg = awaits('the database door');
-  const row = (stage: string, may: Power, mcp: Cell, llm: Cell, postgres: Cell): Row => ({
+  const row = (stage: string, may: Power, mcp: Cell, llm: Cell, postgres: Cell, authzen: Cell): Row => ({
     stage,
     may,
-    cells: { mcp, llm, postgres },
+    cells: { mcp, llm, postgres, authzen },
   });
   return [
-    //   stage                 may         MCP                            LLM   PostgreSQL
-    row('admit connection', 'refuse', s.admitConnection, llm, pg), //     size, rate, Host and Origin
-    row('check identity', 'refuse', s.checkIdentity, llm, pg), //         token, proof of possession, stop list
-    row('load run', 'read', s.loadRun, llm, pg), //                       agent, job, labels
-    row('parse intent', 'refuse', s.parseIntent, llm, pg), //             wire message -> accesses with arguments
-    row('check model state', 'refuse', null, llm, null),
-    row('check tool manifest', 'refuse', awaits('pinned manifests'), null, null),
-    row('inspect request', 'mark', awaits('detectors'), llm, pg),
-    row('score behaviour', 'mark', awaits('baselines'), llm, pg),
-    row('decide', 'refuse', s.decide, llm, pg), //                        Cedar over all of the above
-    row('rewrite request', 'rewrite', awaits('masking'), llm, pg),
-    row('validate request', 'refuse', awaits('validators'), llm, pg),
-    row('hold', 'refuse', s.hold, llm, pg), //                            nobody can be asked yet: a hold refuses
-    row('reserve budget', 'refuse', awaits('budgets'), llm, pg),
-    row('record intent', 'refuse', s.recordIntent, llm, pg), //           durable before any effect
-    row('forward', 'forward', s.forward, llm, pg), //                     exactly the bytes that the intent names
-    row('inspect response', 'rewrite', awaits('detectors'), llm, pg),
-    row('validate response', 'withhold', awaits('validators'), llm, pg),
-    row('record outcome', 'withhold', s.recordOutcome, llm, pg), //       completed, failed, cut, cancelled, unknown
+    //   stage                 may         MCP                            LLM   PostgreSQL  AuthZEN
+    row('admit connection', 'refuse', s.admitConnection, llm, pg, s.admitConnection), // size, rate, Host and Origin
+    row('check identity', 'refuse', s.checkIdentity, llm, pg, s.checkIdentity), //       token, proof of possession, stop list
+    row('load run', 'read', s.loadRun, llm, pg, s.loadRun), //                           agent, job, labels
+    row('parse intent', 'refuse', s.parseIntent, llm, pg, s.parseIntent), //             wire message -> accesses with arguments
+    row('check model state', 'refuse', null, llm, null, null),
+    row('check tool manifest', 'refuse', s.checkToolManifest, null, null, null), //            what is called is what was approved
+    row('inspect request', 'mark', awaits('detectors'), llm, pg, null),
+    row('score behaviour', 'mark', awaits('baselines'), llm, pg, null),
+    row('decide', 'refuse', s.decide, llm, pg, s.decide), //                             Cedar over all of the above
+    row('rewrite request', 'rewrite', awaits('masking'), llm, pg, null),
+    row('validate request', 'refuse', awaits('validators'), llm, pg, null),
+    row('hold', 'refuse', s.hold, llm, pg, s.hold), //                                   nobody can be asked yet: a hold refuses
+    row('reserve budget', 'refuse', awaits('budgets'), llm, pg, null),
+    row('record intent', 'refuse', s.recordIntent, llm, pg, s.recordIntent), //          durable before any effect
+    row('forward', 'forward', s.forward, llm, pg, s.forward), //                         exactly the bytes that the intent names
+    row('inspect response', 'rewrite', awaits('detectors'), llm, pg, null),
+    row('validate response', 'withhold', awaits('validators'), llm, pg, null),
+    row('record outcome', 'withhold', s.recordOutcome, llm, pg, s.recordOutcome), //     completed, failed, cut, cancelled, unknown
   ];
 }
 

@@ -1,13 +1,16 @@
 import type { Clock } from '../core/clock.ts';
 import type { ProtocolName } from '../core/exchange.ts';
-import { isRefusal, type Refusal, refuse } from '../core/refusal.ts';
+import { isRefusal, type Refusal, type RefusalCode, refuse } from '../core/refusal.ts';
 import type { Attempt, ChildRequest, ChildResult, Gateway, PassResult, Sink } from './attempt.ts';
 import type { Live, LiveExchange } from './live.ts';
 import { Pass, stageFailed } from './pass.ts';
 import { column, type StageRun, type Table, type Verdict } from './pipeline.ts';
 
-/** A pass that was decided under rules that have changed since is made again, so often at most. */
-const PASSES_MAX = 3;
+/**
+ * How many passes are made at most where one was overtaken: decided under rules that have changed since, or while nobody
+ * knew whether they had.
+ */
+const PASSES_MAX: Partial<Record<RefusalCode, number>> = { state_changed: 8, lease_lapsed: 3 };
 
 /** Where the runner leaves a record of what it refused. */
 export interface Recorder {
@@ -25,6 +28,8 @@ export type RunnerParts = {
   clock: Clock;
   recorder: Recorder;
   stateVersion(): number;
+  /** Resolves when this replica has asked for the rules anew, whatever came of it. Bounded by who gives it. */
+  news(): Promise<void>;
   /** For each stage but `forward`, whose time is the upstream's. */
   stageMsMax(): number;
 };
@@ -45,6 +50,7 @@ export class Runner implements Gateway {
       mcp: column(parts.table, 'mcp'),
       llm: column(parts.table, 'llm'),
       postgres: column(parts.table, 'postgres'),
+      authzen: column(parts.table, 'authzen'),
     };
   }
 
@@ -60,9 +66,9 @@ export class Runner implements Gateway {
       trace: parent.attempt.trace,
       continues: undefined,
       parse: () => request.intent,
-      forward: (_intent, io) => request.carry(io.signal),
+      forward: (_intent, io) => request.carry(io.cancellation),
     };
-    const sink: Sink = { frame: () => Promise.resolve(), gone: parent.live.signal };
+    const sink: Sink = { frame: () => Promise.resolve(), gone: parent.live };
     const result = await this.#exchange(attempt, sink, parent);
     if (result.kind === 'refused') return { kind: 'refused', refusal: result.refusal };
     return { kind: 'answered', value: result.answer.value };
@@ -70,13 +76,11 @@ export class Runner implements Gateway {
 
   async #exchange(attempt: Attempt, sink: Sink, parent: Pass | undefined): Promise<PassResult> {
     const live = this.#parts.live.begin();
-    const onGone = () => live.cut('caller_gone');
-    if (sink.gone.aborted) onGone();
-    else sink.gone.addEventListener('abort', onGone, { once: true });
+    const release = sink.gone.onCancel(() => live.cut('caller_gone'));
     try {
       return await this.#passes(attempt, sink, parent, live);
     } finally {
-      sink.gone.removeEventListener('abort', onGone);
+      release();
       this.#parts.live.end(live);
     }
   }
@@ -95,18 +99,22 @@ export class Runner implements Gateway {
       });
       const refusal = (await this.#walk(pass)) ?? unanswered(pass);
       if (refusal === undefined) return answered(pass);
-      if (refusal.code !== 'state_changed' || count === PASSES_MAX) return this.#end(pass, refusal);
+      if (count >= (PASSES_MAX[refusal.code] ?? 1)) return this.#end(pass, refusal);
+      // Another pass under rules that are known to be old would come to the same end.
+      await this.#parts.news();
       earlier = pass;
     }
   }
 
   async #walk(pass: Pass): Promise<Verdict> {
+    let from = this.#parts.clock.monotonic();
     for (const { stage, run } of this.#columns[pass.attempt.protocol]) {
-      const from = this.#parts.clock.monotonic();
       const deciding = this.#stage(stage, run, pass);
       // A stage that is done is not waited for: each wait costs a turn of the queue.
-      const verdict = deciding instanceof Promise ? await deciding : deciding;
-      const us = Math.round((this.#parts.clock.monotonic() - from) * 1000);
+      const verdict = deciding instanceof Promise ? await this.#settled(stage, deciding, pass, from) : deciding;
+      const now = this.#parts.clock.monotonic();
+      const us = Math.round((now - from) * 1000);
+      from = now;
       pass.checks.push({ stage, verdict: verdict ? (isError(verdict) ? 'error' : 'refuse') : 'pass', us });
       if (verdict) return verdict;
     }
@@ -115,35 +123,28 @@ export class Runner implements Gateway {
 
   #stage(stage: string, run: StageRun, pass: Pass): Verdict | Promise<Verdict> {
     try {
-      const verdict = run(pass);
-      if (!(verdict instanceof Promise)) return verdict;
-      const bounded = stage === 'forward' ? verdict : this.#bounded(stage, verdict, pass);
-      return bounded.catch((error: unknown) => stageFailed(stage, error));
+      return run(pass);
     } catch (error) {
       return stageFailed(stage, error);
     }
   }
 
-  #bounded(stage: string, verdict: Promise<Verdict>, pass: Pass): Promise<Verdict> {
-    return new Promise((resolve, reject) => {
+  /** What a stage that is waited for comes to: one that rejects, or takes too long, has refused. */
+  #settled(stage: string, deciding: Promise<Verdict>, pass: Pass, since: number): Promise<Verdict> {
+    return new Promise((resolve) => {
       const { live } = pass;
-      const bound_ms = this.#parts.stageMsMax();
-      live.expect(this.#parts.clock.monotonic() + bound_ms, () => {
-        const refusal = refuse('stage_timed_out', `${stage} took more than ${bound_ms} ms`);
+      const settle = (verdict: Verdict) => {
         live.arrived();
-        resolve(refusal);
-        void this.#afterAll(pass, verdict, refusal);
+        resolve(verdict);
+      };
+      deciding.then(settle, (error: unknown) => settle(stageFailed(stage, error)));
+      if (stage === 'forward') return;
+      const bound_ms = this.#parts.stageMsMax();
+      live.expect(since + bound_ms, () => {
+        const refusal = refuse('stage_timed_out', `${stage} took more than ${bound_ms} ms`);
+        settle(refusal);
+        void this.#afterAll(pass, deciding, refusal);
       });
-      verdict.then(
-        (settled) => {
-          live.arrived();
-          resolve(settled);
-        },
-        (error) => {
-          live.arrived();
-          reject(error);
-        },
-      );
     });
   }
 

@@ -4,8 +4,11 @@ import { type Refusal, refuse } from '../core/refusal.ts';
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export type AgentsDoorParts = {
-  /** Handlers in the order in which they are asked whether a path is theirs. */
-  handlers: readonly { serves(path: string): boolean; handle: Handler }[];
+  /**
+   * Handlers in the order in which they are asked whether a path is theirs. `heads_itself`: it says of each answer what
+   * `route` says of the others'. Written in one piece a head costs half.
+   */
+  handlers: readonly { serves(path: string): boolean; handle: Handler; heads_itself?: true }[];
   header_bytes_max: number;
   connections_max: number;
 };
@@ -14,6 +17,15 @@ const HEADERS_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 60_000;
 const KEEP_ALIVE_MS = 65_000;
 
+export const HTTP_OPTIONS = {
+  headersTimeout: HEADERS_MS_MAX,
+  requestTimeout: REQUEST_MS_MAX,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  // Two readers must not disagree where a request ends.
+  insecureHTTPParser: false,
+  requireHostHeader: true,
+};
+
 /**
  * The port of the data plane: what agents speak, the authorization server, discovery and health. Nothing of the control
  * plane answers here, and nothing here sets a cookie.
@@ -21,13 +33,8 @@ const KEEP_ALIVE_MS = 65_000;
 export function openAgentsDoor(parts: AgentsDoorParts): Server {
   const server = createServer(
     {
+      ...HTTP_OPTIONS,
       maxHeaderSize: parts.header_bytes_max,
-      headersTimeout: HEADERS_MS_MAX,
-      requestTimeout: REQUEST_MS_MAX,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      // Two readers must not disagree where a request ends.
-      insecureHTTPParser: false,
-      requireHostHeader: true,
     },
     (request, response) => route(parts, request, response),
   );
@@ -35,11 +42,13 @@ export function openAgentsDoor(parts: AgentsDoorParts): Server {
   return server;
 }
 
-function route(parts: AgentsDoorParts, request: IncomingMessage, response: ServerResponse): void {
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Cache-Control', 'no-store');
+export function route(parts: AgentsDoorParts, request: IncomingMessage, response: ServerResponse): void {
   const path = pathOf(request);
   const handler = parts.handlers.find((candidate) => candidate.serves(path));
+  if (handler?.heads_itself !== true) {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Cache-Control', 'no-store');
+  }
   if (handler) handler.handle(request, response);
   else answerRefusal(response, refuse('route_not_found', `no route ${JSON.stringify(path)}`));
 }

@@ -22,8 +22,8 @@ export async function declareAgents(agents: Agents, declared: Config['agents'], 
   }
 }
 
-function withoutAbsent({ owner, jobs, version, public_key }: Declared) {
-  return { owner, jobs, version, ...(public_key === undefined ? {} : { public_key }) };
+function withoutAbsent({ owner, jobs, purposes, for_users: users, version, public_key }: Declared) {
+  return { owner, jobs, purposes, users, version, ...(public_key === undefined ? {} : { public_key }) };
 }
 
 /** A key is compared where one is declared: without one the agent's key is of the gateway's making. */
@@ -32,7 +32,13 @@ function isSame(known: AgentEntry, declared: Declared): boolean {
     known.owner === declared.owner &&
     known.version === declared.version &&
     (declared.public_key === undefined || known.key === registeredThumbprint(declared.public_key)) &&
-    known.jobs.length === declared.jobs.length &&
-    known.jobs.every((job) => declared.jobs.includes(job))
+    isSameSet(known.jobs, declared.jobs) &&
+    isSameSet(known.purposes, declared.purposes) &&
+    isSameSet(known.users, declared.for_users)
   );
+}
+
+function isSameSet(known: readonly string[], declared: readonly string[]): boolean {
+  const names = new Set(declared);
+  return known.length === names.size && known.every((name) => names.has(name));
 }

@@ -22,7 +22,12 @@ export function boundsOf(config: Config, agents_url: string): Bounds {
 /** The names that this gateway answers to: where it listens, what it is called, and what the operator added. */
 export function hostsOf({ listen }: Config, agents_url: string): ReadonlySet<string> {
   const { host, port } = new URL(agents_url);
+  const mtls = listen.agents_mtls;
   const names = [host, new URL(listen.public_url).host, ...listen.hosts];
+  if (mtls !== undefined) {
+    const hosts = [mtls.host, new URL(listen.public_url).hostname, 'localhost'];
+    names.push(...hosts.map((name) => `${name}:${mtls.port}`));
+  }
   if (/^(127\.0\.0\.1|\[::1\]|localhost)(:|$)/.test(host)) {
     names.push(...['127.0.0.1', 'localhost', '[::1]'].map((name) => (port === '' ? name : `${name}:${port}`)));
   }

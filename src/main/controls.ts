@@ -7,16 +7,36 @@ import {
   type Ledger,
   openLedger,
   openLedgerKeys,
+  openThreadedLedger,
   type WitnessPost,
 } from '../controls/audit/index.ts';
 import { type Identity, identityMigrations, openIdentity } from '../controls/identity/index.ts';
-import { type Disagreement, FULFILLABLE, openPolicy, type Policy, policyMigrations } from '../controls/policy/index.ts';
+import {
+  type Applications,
+  type Disagreement,
+  FULFILLABLE,
+  openApplications,
+  openPolicy,
+  type Policy,
+  policyMigrations,
+} from '../controls/policy/index.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
+import type { Egress } from '../enforcement/index.ts';
 import { migrations as mcpMigrations } from '../protocols/mcp/index.ts';
-import { type Database, migrate, openDatabase, openStateWatch, type StateWatch } from '../storage/index.ts';
+import {
+  type Database,
+  migrate,
+  openDatabase,
+  openStateWatch,
+  SharedTurns,
+  type StateWatch,
+} from '../storage/index.ts';
 import type { Faults } from './faults.ts';
 import type { Keys } from './keys.ts';
+import { LOG_THREAD } from './log-thread.ts';
+import { spiffeOf } from './spiffe.ts';
+import { vaultKeySource } from './vault-keys.ts';
 
 export type Surroundings = {
   keys: Keys;
@@ -24,9 +44,11 @@ export type Surroundings = {
   random: Random;
   build: string;
   report(problem: string, error: unknown): void;
+  /** Where people reach the console; known for certain once it listens. */
+  addresses: { console_url: string };
 };
 
-export type ControlParts = Surroundings & { witness: WitnessPost; faults: Faults };
+export type ControlParts = Surroundings & { witness: WitnessPost; egress: Egress; faults: Faults };
 
 /** What decides, remembers and recognises; nothing here listens or connects, but for the database. */
 export type Controls = {
@@ -35,6 +57,8 @@ export type Controls = {
   ledger: Ledger;
   identity: Identity;
   policy: Policy;
+  /** Policies of other applications, where there are any. */
+  applications: Applications | undefined;
   replica: string;
 };
 
@@ -47,7 +71,8 @@ export async function openControls(
   const { clock, random } = surroundings;
   const { data, storage, listen } = config();
   mkdirSync(data, { recursive: true, mode: 0o700 });
-  const db = await openDatabase({ url: storage.url.reveal(), clock });
+  const turns = new SharedTurns();
+  const db = await openDatabase({ url: storage.url.reveal(), clock, turns });
   stack.defer(() => db.close());
   await migrate(db, [...identityMigrations, ...auditMigrations, ...policyMigrations, ...mcpMigrations]);
   const state = openStateWatch({ db, clock });
@@ -55,7 +80,7 @@ export async function openControls(
   const replica = replicaOf(data, random);
   // The ledger claims identity's proofs, identity's changes are in the ledger: one of them has to be named first.
   const late: { identity?: Identity } = {};
-  const ledger = await openLog({ config, db, state, replica, late, surroundings });
+  const ledger = await openLog({ config, db, turns, state, replica, late, surroundings });
   stack.defer(() => ledger.close());
   const identity = await openIdentity({
     db,
@@ -63,8 +88,19 @@ export async function openControls(
     random,
     state,
     issuer: listen.public_url,
+    console_url: () => surroundings.addresses.console_url,
+    origins: () => new Set(config().listen.origins),
+    authorization: () => config().authorization,
     keys: surroundings.keys,
+    first_use: () => config().tools.first_use,
     record: (tx, change) => ledger.control(tx, change),
+    issuers: config().identity.issuers,
+    documents: surroundings.egress.documents,
+    vault: { keys: vaultKeysOf(config(), surroundings), addresses: config().vault.token_endpoints },
+    signals: { ...config().identity.signals, key: surroundings.keys.signals },
+    spiffe: spiffeOf(config, surroundings.keys),
+    people: { ...config().people, console_url: () => config().listen.console_url },
+    delegationDepthMax: () => config().limits.delegation_depth_max,
     refused: (code, address) => ledger.flood({ code, source: address }),
     report: surroundings.report,
   });
@@ -86,7 +122,31 @@ export async function openControls(
     report: surroundings.report,
   });
   stack.defer(() => policy.sets.close());
-  return { db, state, ledger, identity, policy, replica };
+  const applications = await openOthers(config(), surroundings, stack);
+  return { db, state, ledger, identity, policy, applications, replica };
+}
+
+async function openOthers(
+  { decision_point }: Config,
+  { clock, faults }: ControlParts,
+  stack: AsyncDisposableStack,
+): Promise<Applications | undefined> {
+  if (decision_point.folder === undefined) return undefined;
+  const applications = await openApplications({
+    folder: decision_point.folder,
+    clock,
+    onProblems: ([first]) => {
+      if (first === undefined) return faults.clear('applications_invalid');
+      const what = `${first.file}:${first.line}:${first.column} of the decision point’s folder is not valid: ${first.message}.`;
+      faults.set('applications_invalid', what, 'What was valid before goes on counting. Correct the file.');
+    },
+  });
+  stack.defer(() => applications.close());
+  return applications;
+}
+
+function vaultKeysOf({ vault }: Config, { keys, egress, clock }: ControlParts) {
+  return vaultKeySource({ vault, own: keys.vault, egress, clock });
 }
 
 /** The server chose the tool's name, which may be that of something every object has. */
@@ -117,16 +177,18 @@ function noteDisagreement(ledger: Ledger, { faults, report }: ControlParts, disa
 type LogParts = {
   config: () => Config;
   db: Database;
+  turns: SharedTurns;
   state: StateWatch;
   replica: string;
   late: { identity?: Identity };
   surroundings: ControlParts;
 };
 
-async function openLog({ config, db, state, replica, late, surroundings }: LogParts): Promise<Ledger> {
+/** Beside an embedded database on a thread of its own; with PostgreSQL the other process has what a thread would do. */
+async function openLog({ config, db, turns, state, replica, late, surroundings }: LogParts): Promise<Ledger> {
   const { clock, random, build, report, witness } = surroundings;
-  const { audit, data } = config();
-  return openLedger({
+  const { audit, data, storage } = config();
+  const common = {
     db,
     clock,
     random,
@@ -135,6 +197,16 @@ async function openLog({ config, db, state, replica, late, surroundings }: LogPa
     config_digest: () => config().digest,
     origin: audit.origin,
     keys: await openLedgerKeys(join(data, 'keys'), random),
+    witnesses: { known: audit.witnesses, required: audit.witnesses_required, post: witness },
+    report,
+  };
+  const path = embeddedPath(storage.url.reveal());
+  if (path !== undefined) {
+    const { folder, high_water } = audit;
+    return openThreadedLedger({ ...common, entry: LOG_THREAD, path, turns, folder, high_water });
+  }
+  return openLedger({
+    ...common,
     files: directoryFiles(audit.folder),
     ...(audit.high_water === undefined ? {} : { high_water: directoryFiles(audit.high_water) }),
     claimProofs: (tx, claims) => {
@@ -142,9 +214,12 @@ async function openLog({ config, db, state, replica, late, surroundings }: LogPa
       return late.identity.claimProofs(tx, claims);
     },
     stateVersion: (tx) => state.confirm(tx),
-    witnesses: { known: audit.witnesses, required: audit.witnesses_required, post: witness },
-    report,
   });
+}
+
+/** Undefined where no other thread can open the same database. */
+function embeddedPath(url: string): string | undefined {
+  return url.startsWith('sqlite:') && url !== 'sqlite::memory:' ? url.slice('sqlite:'.length) : undefined;
 }
 
 /** This process's name in the log, kept over restarts with its data folder; every start is a new epoch of it. */

@@ -1,14 +1,22 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { type Api, openApi } from '../api/index.ts';
 import type { Config } from '../config/index.ts';
 import { type Egress, type Enforcement, openEnforcement, type Table } from '../enforcement/index.ts';
+import {
+  METADATA_PATH as AUTHZEN_METADATA_PATH,
+  metadata as authzenMetadata,
+  openAuthzen,
+} from '../protocols/authzen/index.ts';
 import { openMcp, openUpstreams, type Upstreams, upstreamSettings } from '../protocols/mcp/index.ts';
 import { answerJson, guarded, openAgentsDoor, pathOf } from './agents-door.ts';
 import { boundsOf, hostsOf } from './bounds.ts';
 import type { Controls, Surroundings } from './controls.ts';
+import { credentialSource, tokenSourceOf } from './credentials.ts';
+import { decisionPoint } from './decision-point.ts';
 import type { Faults } from './faults.ts';
+import { closeServer, listen } from './listen.ts';
+import { openSpiffeDoors } from './spiffe-doors.ts';
 
 const METADATA_PREFIX = '/.well-known/oauth-protected-resource';
 
@@ -21,6 +29,8 @@ export type DoorParts = Surroundings & {
 
 export type AgentsSide = {
   url: string;
+  /** The same port over mutual TLS, where there is one. */
+  agents_mtls_url: string | undefined;
   enforcement: Enforcement;
   upstreams: Upstreams;
   /** Ends the streams on which agents only listen. */
@@ -39,6 +49,12 @@ export async function openAgentsSide(
     clock,
     settings: settingsOf(config()),
     client_info: { name: 'sallyport', version: parts.build },
+    credential: credentialSource(config, controls.identity),
+    manifests: {
+      admit: (server, origin) => controls.identity.manifests.admit(server, origin),
+      observe: (manifest, whole) => controls.identity.manifests.observe(manifest, whole),
+    },
+    list_age_ms_max: () => config().tools.list_age_ms_max,
     stopped: (server, run) =>
       stops.find({ upstream: server }) ?? (run === undefined ? run : stops.find({ held_by: run })),
   });
@@ -46,6 +62,11 @@ export async function openAgentsSide(
   const stop = upstreams.onCatalogChange(() => controls.policy.engine.useCatalog(upstreams.catalogs()));
   stack.defer(stop);
   stack.defer(stops.onChange(() => upstreams.review()));
+  stack.defer(controls.identity.vault.onChange(() => upstreams.reviewCredentials()));
+  const { manifests } = controls.identity;
+  // What was pinned through another replica was read there: here it may not have been yet.
+  const outdated = () => upstreams.catalogs().filter(({ manifest }) => !manifests.isKnown(manifest));
+  stack.defer(manifests.onChange(() => outdated().forEach(({ server }) => void upstreams.suspect(server))));
   const { agents } = config().listen;
   const url = { now: `http://${agents.host}:${agents.port}` };
   const enforcement = openEnforcement({
@@ -66,21 +87,35 @@ export async function openAgentsSide(
     stateKey: parts.keys.state,
     version: parts.build,
     sessions: { db: controls.db, replica: controls.replica },
+    onPinsChange: (changed) => controls.identity.manifests.onChange(changed),
     challenges: (refusal, path) => controls.identity.challenges(refusal, path),
   });
   stack.defer(() => mcp.close());
-  const server = openAgentsDoor({
-    handlers: handlersOf(
-      controls,
-      mcp,
-      remembered(config, (now) => hostsOf(now, url.now)),
-    ),
+  const authzen = openAuthzen({
+    gateway: enforcement.gateway,
+    point: decisionPoint({
+      agents: controls.identity.agents,
+      engine: controls.policy.engine,
+      upstreams,
+      applications: controls.applications,
+    }),
+    body_bytes_max: () => config().limits.body_bytes_max,
+    challenges: (refusal, path) => controls.identity.challenges(refusal, path),
+  });
+  const door = {
+    handlers: handlersOf(controls, [mcp, authzen], {
+      hosts: remembered(config, (now) => hostsOf(now, url.now)),
+      authzen: () => authzenMetadata(config().listen.public_url),
+    }),
     header_bytes_max: config().limits.header_bytes_max,
     connections_max: config().limits.connections_max,
-  });
+  };
+  const server = openAgentsDoor(door);
   url.now = await listen(server, agents);
   stack.defer(() => closeServer(server));
-  return { url: url.now, enforcement, upstreams, endStreams: () => mcp.endStreams() };
+  const { spiffe } = controls.identity;
+  const more = await openSpiffeDoors({ config: config(), spiffe, faults: parts.faults, door }, stack);
+  return { url: url.now, ...more, enforcement, upstreams, endStreams: () => mcp.endStreams() };
 }
 
 /** Worked out once for each configuration: it is asked for several times in each exchange. */
@@ -97,23 +132,36 @@ export function settingsOf(config: Config) {
   return Object.entries(config.upstreams).map(([server, upstream]) => upstreamSettings(server, upstream));
 }
 
-type McpDoor = Awaited<ReturnType<typeof openMcp>>;
+type Door = { serves(path: string): boolean; handler(request: IncomingMessage, response: ServerResponse): void };
 
-function handlersOf(controls: Controls, mcp: McpDoor, hosts: () => ReadonlySet<string>) {
-  const { authorizationServer } = controls.identity;
+function handlersOf(
+  controls: Controls,
+  protocols: readonly Door[],
+  { hosts, authzen }: { hosts: () => ReadonlySet<string>; authzen: () => unknown },
+) {
+  const { authorizationServer, signals, spiffe } = controls.identity;
   const metadata = (path: string) =>
     path.startsWith(METADATA_PREFIX)
       ? controls.identity.protectedResource(path.slice(METADATA_PREFIX.length) || '/mcp')
       : undefined;
   return [
-    { serves: mcp.serves, handle: mcp.handler },
+    ...protocols.map(({ serves, handler }) => ({ serves, handle: handler, heads_itself: true as const })),
     {
       serves: authorizationServer.serves,
       handle: guarded(hosts, (request, response) => authorizationServer.handler(request, response)),
     },
     {
+      serves: (path: string) => spiffe?.door.serves(path) ?? false,
+      handle: guarded(hosts, (request, response) => spiffe?.door.handler(request, response)),
+    },
+    {
       serves: (path: string) => metadata(path) !== undefined,
       handle: guarded(hosts, (request, response) => answerJson(response, metadata(pathOf(request)))),
+    },
+    { serves: signals.serves, handle: guarded(hosts, (request, response) => signals.handler(request, response)) },
+    {
+      serves: (path: string) => path === AUTHZEN_METADATA_PATH,
+      handle: guarded(hosts, (_request, response) => answerJson(response, authzen())),
     },
     {
       serves: (path: string) => path === '/health',
@@ -134,6 +182,7 @@ export async function openPeopleSide(
     clock,
     identity: controls.identity,
     policy: controls.policy.sets,
+    decisions: controls.policy.engine,
     ledger: controls.ledger,
     gateway: {
       state: () => ({
@@ -151,6 +200,10 @@ export async function openPeopleSide(
       }),
       upstreams: () => agents.upstreams.status(),
     },
+    tokenSource: (server) => {
+      const upstream = config().upstreams[server];
+      return upstream && tokenSourceOf(upstream);
+    },
     console_url: () => side.url,
     listen: people,
     public_url: console_url,
@@ -160,23 +213,6 @@ export async function openPeopleSide(
   });
   stack.defer(() => api.close());
   if (people.port === 0) side.url = `http://${api.host}:${api.port}`;
+  parts.addresses.console_url = side.url;
   return { ...api, url: side.url };
-}
-
-function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address() as AddressInfo;
-      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${address.port}`);
-    });
-  });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -23,7 +23,9 @@ export async function forkLog(config: Config, by: string): Promise<{ origin: str
     keys,
     faults: new Faults(systemClock),
     witness: witnessPost(egress),
+    egress,
     report: () => undefined,
+    addresses: { console_url: config.listen.console_url },
   };
   const { ledger } = await openControls(() => config, parts, stack);
   const forked = await ledger.fork(by);

@@ -26,3 +26,4 @@ export { lockExclusively, type ProcessLock } from './lock.ts';
 export { type Migration, migrate } from './migrate.ts';
 export { openDatabase } from './open.ts';
 export { LEASE_MS, type Lease, openStateWatch, type StateListener, type StateWatch } from './state-watch.ts';
+export { SharedTurns, type TurnOrder, Turns } from './turns.ts';

@@ -2,13 +2,21 @@ import type { Clock } from '../core/clock.ts';
 import type { Database } from './database.ts';
 import { openPostgres } from './postgres.ts';
 import { openSqlite } from './sqlite.ts';
+import type { TurnOrder } from './turns.ts';
 
 /**
  * `sqlite:<path>`, `sqlite::memory:` or `postgres://…`. A path's folder and file are created; tables are `migrate`'s.
+ * `turns`: who writes to SQLite when, if not only this object does; `alone`: this thread serves nobody but those who commit.
  * @throws StorageError `unavailable`
  */
-export async function openDatabase({ url, clock }: { url: string; clock: Clock }): Promise<Database> {
-  if (url.startsWith('sqlite:')) return openSqlite({ path: url.slice('sqlite:'.length), clock });
+export async function openDatabase(from: {
+  url: string;
+  clock: Clock;
+  turns?: TurnOrder;
+  alone?: boolean;
+}): Promise<Database> {
+  const { url, clock, turns, alone } = from;
+  if (url.startsWith('sqlite:')) return openSqlite({ path: url.slice('sqlite:'.length), clock, turns, alone });
   if (/^postgres(?:ql)?:\/\//.test(url)) return openPostgres({ url, clock });
   throw new Error('the database address begins with neither sqlite: nor postgres:');
 }

@@ -10,23 +10,29 @@ import { SqliteConnection } from './sqlite-connection.ts';
 import { sqliteCommitError, sqliteError } from './sqlite-errors.ts';
 import { patiently } from './sqlite-patience.ts';
 import { readStatement } from './statement-text.ts';
-import { Turns } from './turns.ts';
+import { type TurnOrder, Turns } from './turns.ts';
 import { WalSync } from './wal-sync.ts';
 
 /**
- * The embedded database: node:sqlite on the main thread (docs/decisions says why not a worker). One connection writes, in
- * turns; another reads what is committed, so that reading never waits for a transaction that is under way. A database in
- * memory has one connection, so there its readers take turns too.
+ * The embedded database: node:sqlite on the thread that asks (docs/decisions says why). One connection writes, in turns;
+ * another reads what is committed, so that reading never waits for a transaction that is under way. A database in memory
+ * has one connection, so there its readers take turns too.
  */
-export async function openSqlite({ path, clock }: { path: string; clock: Clock }): Promise<Database> {
+export async function openSqlite(from: {
+  path: string;
+  clock: Clock;
+  turns?: TurnOrder | undefined;
+  alone?: boolean | undefined;
+}): Promise<Database> {
+  const { path, clock, turns = new Turns(), alone = false } = from;
   const inMemory = path === ':memory:';
   if (!inMemory) prepareFile(path);
   const writer = new SqliteConnection(path, { readOnly: false });
   // Another process that opens the file for the first time holds it for a moment.
   await patiently(clock, () => writer.script(inMemory ? SETTINGS : SETTINGS + DURABLE));
-  if (inMemory) return new SqliteDatabase(clock, { writer });
+  if (inMemory) return new SqliteDatabase(clock, { turns, writer });
   const reader = new SqliteConnection(path, { readOnly: true });
-  return new SqliteDatabase(clock, { writer, reader, wal: new WalSync(path, clock) });
+  return new SqliteDatabase(clock, { turns, writer, reader, wal: new WalSync(path, clock, { alone }) });
 }
 
 /** `secure_delete`: what is deleted is written over in its page, so that an erased key is gone and not only unlinked. */
@@ -49,6 +55,8 @@ function prepareFile(path: string): void {
   chmodSync(path, 0o600);
 }
 
+type SqliteParts = { turns: TurnOrder; writer: SqliteConnection; reader?: SqliteConnection; wal?: WalSync };
+
 type Committed<T> = { result: T; channels: ReadonlySet<string>; durable: Promise<void> | undefined };
 
 class SqliteDatabase implements Database {
@@ -58,13 +66,14 @@ class SqliteDatabase implements Database {
   /** Undefined in memory. */
   readonly #reader: SqliteConnection | undefined;
   readonly #wal: WalSync | undefined;
-  readonly #turns = new Turns();
+  readonly #turns: TurnOrder;
   readonly #hints = new Hints();
   readonly #reads = new Map<string, boolean>();
   #closed = false;
 
-  constructor(clock: Clock, parts: { writer: SqliteConnection; reader?: SqliteConnection; wal?: WalSync }) {
+  constructor(clock: Clock, parts: SqliteParts) {
     this.#clock = clock;
+    this.#turns = parts.turns;
     this.#writer = parts.writer;
     this.#reader = parts.reader;
     this.#wal = parts.wal;

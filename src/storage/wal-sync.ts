@@ -12,6 +12,8 @@ const PROBE_EVERY = 256;
  * to the next checkpoint. Here the same file is flushed: at once where the disk answers faster than a thread would, else on
  * another thread, so that a slow disk does not hold the event loop. A commit counts when a flush that began after it has
  * ended; commits that wait together share one. The log's file stays the same until the last connection closes.
+ *
+ * A thread that does nothing but commit (`alone`) waits always: another one would only cost the way there and back.
  */
 export class WalSync {
   readonly #file: number;
@@ -22,12 +24,14 @@ export class WalSync {
   /** Typical time of a flush that was waited for; later ones count more. */
   #typical_ms = 0;
   #untilProbe = 0;
+  readonly #alone: boolean;
 
   /** @param path of the database; its log exists once something was written in WAL mode. */
-  constructor(path: string, clock: Clock) {
+  constructor(path: string, clock: Clock, { alone = false }: { alone?: boolean } = {}) {
     // A flush needs a handle that may write, on Windows.
     this.#file = openSync(`${path}-wal`, 'r+');
     this.#clock = clock;
+    this.#alone = alone;
   }
 
   /** Resolves when everything that is committed by now is on the disk. */
@@ -47,7 +51,7 @@ export class WalSync {
   }
 
   #isQuick(): boolean {
-    if (this.#typical_ms < QUICK_MS) return true;
+    if (this.#alone || this.#typical_ms < QUICK_MS) return true;
     this.#untilProbe -= 1;
     return this.#untilProbe <= 0;
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { done, EVERYONE, get, OPERATORS, post, remove } from './route.ts';
-import { count, name, reason, runId, time, tokenId } from './scalars.ts';
+import { POWERS } from '../../core/person.ts';
+import { done, EVERYONE, get, post, remove } from './route.ts';
+import { count, name, personName, reason, runId, time, tokenId } from './scalars.ts';
 
 export const agent = z
   .strictObject({
@@ -8,6 +9,9 @@ export const agent = z
     owner: z.string(),
     version: z.string(),
     jobs: z.array(z.string()),
+    purposes: z.array(z.string()),
+    /** People in whose name it may act without asking them each time. */
+    users: z.array(z.string()),
     /** RFC 7638 thumbprint of its key. */
     key: z.string(),
     added_at: time,
@@ -33,13 +37,40 @@ export const run = z
     agent: z.string(),
     job: z.string(),
     opened_by: z.string(),
+    purpose: z.string().nullable(),
+    /** Name of the user in whose name. */
+    subject: z.string().nullable(),
+    /** The delegation that it began with. */
+    delegation: z.string().nullable(),
     opened_at: time,
     expires_at: time,
     ended_at: time.nullable(),
   })
   .meta({ id: 'Run' });
 
-export const STOP_KINDS = ['agent', 'run', 'key', 'token', 'upstream', 'all'] as const;
+const lists = z.array(z.string()).nullable();
+export const delegation = z
+  .strictObject({
+    id: z.string(),
+    /** The one by which the lender itself acts. */
+    parent: z.string().nullable(),
+    /** The agent that lends; null where a user does. */
+    lender: z.string().nullable(),
+    actor: z.string(),
+    run: z.string().nullable(),
+    /** Id of the user in whose name. */
+    subject: z.string().nullable(),
+    /** What is lent; null where it is all that the lender has. */
+    scope: z.strictObject({ actions: lists, resources: lists, budgets: z.record(z.string(), z.number()) }),
+    depth: z.number().int(),
+    issued_at: time,
+    expires_at: time,
+  })
+  .meta({ id: 'Delegation' });
+
+const entries = z.array(z.string().min(1).max(600)).min(1).max(64);
+
+export const STOP_KINDS = ['agent', 'user', 'run', 'delegation', 'key', 'token', 'upstream', 'tool', 'all'] as const;
 
 export const stop = z
   .strictObject({
@@ -56,7 +87,7 @@ export const stop = z
   .meta({ id: 'Stop' });
 
 /** A key as JSON Web Key (RFC 7517); checked by identity, which knows the curves it accepts. */
-const jwk = z.record(z.string(), z.string());
+export const jwk = z.record(z.string(), z.string());
 
 export const agentRoutes = {
   'agents.list': get({
@@ -68,11 +99,13 @@ export const agentRoutes = {
   'agents.add': post({
     path: '/api/agents',
     summary: 'Register an agent; without a public key, one is made and its private half shown once.',
-    roles: ['administrator'],
+    roles: POWERS.administer,
     body: z.strictObject({
       id: name,
       owner: name,
       jobs: z.array(name).min(1).max(64),
+      purposes: z.array(name).max(64).optional(),
+      users: z.array(personName).max(256).optional(),
       version: name.optional(),
       public_key: jwk.optional(),
     }),
@@ -81,7 +114,7 @@ export const agentRoutes = {
   'agents.remove': remove({
     path: '/api/agents/:agent',
     summary: 'Remove an agent; what it has in flight is cut.',
-    roles: ['administrator'],
+    roles: POWERS.administer,
     params: z.strictObject({ agent: name }),
     response: done,
   }),
@@ -94,14 +127,14 @@ export const agentRoutes = {
   'tokens.issue': post({
     path: '/api/tokens',
     summary: 'Issue a bearer token for one job of one agent; the secret is shown once.',
-    roles: OPERATORS,
+    roles: POWERS.administer,
     body: z.strictObject({ agent: name, job: name, days: z.number().int().min(1).max(365) }),
     response: z.strictObject({ token, secret: z.string() }),
   }),
   'tokens.revoke': remove({
     path: '/api/tokens/:token',
     summary: 'Revoke a bearer token.',
-    roles: OPERATORS,
+    roles: POWERS.administer,
     params: z.strictObject({ token: tokenId }),
     response: done,
   }),
@@ -112,10 +145,52 @@ export const agentRoutes = {
     query: z.strictObject({ limit: count(500).optional() }),
     response: z.strictObject({ runs: z.array(run) }),
   }),
+  'runs.show': get({
+    path: '/api/runs/:run',
+    summary: 'One run, with the delegations that it stands on, from the first to its own.',
+    roles: EVERYONE,
+    params: z.strictObject({ run: runId }),
+    response: z.strictObject({ run, chain: z.array(delegation) }),
+  }),
+  'runs.start': post({
+    path: '/api/runs',
+    summary:
+      'Open a run of an agent, for a job, a purpose and a user that were granted to it, with a bearer token that is good for this run alone; the secret is shown once.',
+    roles: POWERS.administer,
+    body: z.strictObject({
+      agent: name,
+      job: name,
+      purpose: name.optional(),
+      user: personName.optional(),
+      minutes: z.number().int().min(1).max(1_440).optional(),
+    }),
+    response: z.strictObject({ run, secret: z.string() }),
+  }),
+  'delegations.list': get({
+    path: '/api/delegations',
+    summary: 'Delegations that have not expired, the newest first.',
+    roles: EVERYONE,
+    query: z.strictObject({ limit: count(500).optional() }),
+    response: z.strictObject({ delegations: z.array(delegation) }),
+  }),
+  'delegations.lend': post({
+    path: '/api/delegations',
+    summary:
+      'Let an agent act in your name, as narrow and as short as you say. The grant is shown once, and good in that agent’s hands alone.',
+    roles: POWERS.lend,
+    body: z.strictObject({
+      agent: name,
+      actions: entries.optional(),
+      resources: entries.optional(),
+      budgets: z.record(z.string().max(64), z.number().int().nonnegative()).optional(),
+      minutes: z.number().int().min(1).max(1_440).optional(),
+    }),
+    response: z.strictObject({ delegation, grant: z.string() }),
+  }),
   'runs.end': remove({
     path: '/api/runs/:run',
     summary: 'End a run; what it has in flight is cut.',
-    roles: OPERATORS,
+    roles: POWERS.stop,
     params: z.strictObject({ run: runId }),
     response: done,
   }),
@@ -128,15 +203,15 @@ export const agentRoutes = {
   'stops.set': post({
     path: '/api/stops',
     summary:
-      'Stop an agent, a run, a key, a token, an upstream, or everything. Takes effect at once and cuts what is in flight.',
-    roles: OPERATORS,
+      'Stop an agent, a user, a run, a delegation with all beneath it, a key, a token, an upstream, or everything. Takes effect at once and cuts what is in flight.',
+    roles: POWERS.stop,
     body: z.strictObject({ kind: z.enum(STOP_KINDS), id: z.string().min(1).max(200).optional(), reason }),
     response: stop,
   }),
   'stops.lift': remove({
     path: '/api/stops/:stop',
     summary: 'Lift a stop.',
-    roles: OPERATORS,
+    roles: POWERS.administer,
     presence: true,
     params: z.strictObject({ stop: z.string().min(1).max(100) }),
     response: done,
@@ -144,6 +219,7 @@ export const agentRoutes = {
 } as const;
 
 export type Run = z.infer<typeof run>;
+export type Delegation = z.infer<typeof delegation>;
 export type Agent = z.infer<typeof agent>;
 export type Token = z.infer<typeof token>;
 export type Stop = z.infer<typeof stop>;

@@ -5,17 +5,26 @@
  * imports nothing but zod and the vocabulary. Rejected: decorators on handlers (the table is then nowhere to be seen),
  * a schema language beside the types (two truths).
  */
-export { visibleJson, visibleParts, visibleText } from '../../core/visible-text.ts';
-export type { Agent, Run, Stop, Token } from './agents.ts';
+export { type Lookalike, lookalikesOf } from '../../core/unseen-text.ts';
+export { codePointName, visibleJson, visibleParts, visibleText } from '../../core/visible-text.ts';
+export type { Agent, Delegation, Run, Stop, Token } from './agents.ts';
 export { STOP_KINDS } from './agents.ts';
+export type { ClientGrant, ConsentQuestion } from './client-grants.ts';
 export type { Decision, Exchange, ExchangePage, Filters, LiveEvent, State, Story } from './exchanges.ts';
 export { DECISIONS, filters, liveEvent, STATES } from './exchanges.ts';
 export { CLIENT_HEADER } from './headers.ts';
-export type { Me, PersonEntry } from './people.ts';
+export type { SigningKey } from './keys.ts';
+export type { AgentActivity, AgentTools } from './one-agent.ts';
+export type { Me, Passkey, PersonEntry } from './people.ts';
 export type { ActiveSet, PolicyEntry, PolicyProblem, Proposal } from './policy.ts';
 export type { Problem } from './problem.ts';
 export { problem } from './problem.ts';
 export type { Route } from './route.ts';
 export type { Input, Operation, Output, Parsed } from './routes.ts';
 export { ROUTES } from './routes.ts';
+export type { TrustDomain } from './spiffe.ts';
 export type { Fault, Status, Upstream, Waiting } from './status.ts';
+export type { ToolDetail, ToolPart } from './tools.ts';
+export { PART_KINDS, PART_STATES, partWord } from './tools.ts';
+export type { VaultEntry } from './vault.ts';
+export { VAULT_KINDS } from './vault.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EVERYONE, get } from './route.ts';
+import { EVERYONE, get, READERS } from './route.ts';
 import { receiptId } from './scalars.ts';
 
 export const logRoutes = {
@@ -14,7 +14,7 @@ export const logRoutes = {
   'log.proof': get({
     path: '/api/log/proofs/:receipt',
     summary: 'Inclusion proof of one receipt (C2SP tlog-proof).',
-    roles: ['auditor', 'operator', 'administrator'],
+    roles: READERS,
     params: z.strictObject({ receipt: receiptId }),
     answers: 'text',
     response: z.string(),

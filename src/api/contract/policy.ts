@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { POWERS } from '../../core/person.ts';
 import { EVERYONE, get, post } from './route.ts';
 import { digest, reason, time } from './scalars.ts';
 
@@ -65,7 +66,7 @@ export const policyRoutes = {
   'policy.activate': post({
     path: '/api/policy/activate',
     summary: 'Activate a policy set by its digest.',
-    roles: ['administrator'],
+    roles: POWERS.approve,
     presence: true,
     body: z.strictObject({ set: digest.min(8), reason }),
     response: activeSet,

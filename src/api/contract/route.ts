@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import type { Role } from '../../core/person.ts';
+import { POWERS, type Role } from '../../core/person.ts';
 
 /** One line of the table. Server, client, OpenAPI document and the route-walking attack test are made from it alone. */
 export type Route = {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: `/api/${string}`;
   readonly summary: string;
-  /** Who may call it. `anyone` is for the two doors that make a session, and nothing else. */
+  /** Who may call it. `anyone` is for the doors that make a session, and nothing else. */
   readonly roles: readonly Role[] | 'anyone';
   /** Whether a person must have shown a fresh code: a cookie or the local socket alone is not enough. */
   readonly presence: boolean;
@@ -20,10 +20,9 @@ export type Route = {
   readonly response: z.ZodType;
 };
 
-export const EVERYONE = ['viewer', 'auditor', 'operator', 'administrator'] as const satisfies readonly Role[];
+export const EVERYONE = POWERS.see;
 /** Who may see names and arguments. */
-export const READERS = ['auditor', 'operator', 'administrator'] as const satisfies readonly Role[];
-export const OPERATORS = ['operator', 'administrator'] as const satisfies readonly Role[];
+export const READERS = POWERS.read;
 
 /** No parameters, no query, no body: anything sent is refused. */
 export const nothing = z.strictObject({});

@@ -1,12 +1,19 @@
 import { z } from 'zod';
 import { agentRoutes } from './agents.ts';
+import { clientGrantRoutes } from './client-grants.ts';
+import { consentRoutes } from './consents.ts';
 import { exchangeRoutes } from './exchanges.ts';
+import { keyRoutes } from './keys.ts';
 import { logRoutes } from './log.ts';
+import { oneAgentRoutes } from './one-agent.ts';
 import { peopleRoutes } from './people.ts';
 import { policyRoutes } from './policy.ts';
 import { EVERYONE, get, type Route } from './route.ts';
 import { json } from './scalars.ts';
+import { spiffeRoutes } from './spiffe.ts';
 import { statusRoutes } from './status.ts';
+import { toolRoutes } from './tools.ts';
+import { vaultRoutes } from './vault.ts';
 
 /** Every route of the control plane. What is not in this table does not answer. */
 export const ROUTES = {
@@ -14,8 +21,15 @@ export const ROUTES = {
   ...statusRoutes,
   ...exchangeRoutes,
   ...agentRoutes,
+  ...clientGrantRoutes,
+  ...oneAgentRoutes,
+  ...consentRoutes,
+  ...vaultRoutes,
   ...policyRoutes,
+  ...toolRoutes,
   ...logRoutes,
+  ...spiffeRoutes,
+  ...keyRoutes,
   openapi: get({
     path: '/api/openapi.json',
     summary: 'This table as an OpenAPI 3.1 document.',

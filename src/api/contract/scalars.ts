@@ -19,6 +19,9 @@ export const name = z
   .max(128)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]*$/, 'letters, digits, and . _ @ - after the first');
 
+/** A person as their account names them. */
+export const personName = z.string().min(1).max(128);
+
 /** Milliseconds since the Unix epoch. */
 export const time = z.number().int().nonnegative();
 

@@ -27,7 +27,7 @@ export const fault = z
 
 /** Something that waits for a person. */
 export const waiting = z
-  .strictObject({ kind: z.enum(['proposal', 'setup', 'approval']), what: z.string(), command: z.string() })
+  .strictObject({ kind: z.enum(['proposal', 'setup', 'approval', 'tool']), what: z.string(), command: z.string() })
   .meta({ id: 'Waiting' });
 
 export const status = z

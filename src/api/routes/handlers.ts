@@ -2,11 +2,18 @@ import type { Handlers, StreamHandlers } from '../handler.ts';
 import type { ApiPorts } from '../ports.ts';
 import { openApiDocument } from '../server/openapi.ts';
 import { agentHandlers } from './agents.ts';
+import { clientGrantHandlers } from './client-grants.ts';
+import { consentHandlers } from './consents.ts';
 import { exchangeHandlers, liveHandlers } from './exchanges.ts';
+import { keyHandlers } from './keys.ts';
 import { logHandlers } from './log.ts';
+import { oneAgentHandlers } from './one-agent.ts';
 import { peopleHandlers } from './people.ts';
 import { policyHandlers } from './policy.ts';
+import { spiffeHandlers } from './spiffe.ts';
 import { statusHandlers } from './status.ts';
+import { toolHandlers } from './tools.ts';
+import { vaultHandlers } from './vault.ts';
 
 /** A line of the contract without a handler does not compile. */
 export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: StreamHandlers } {
@@ -17,8 +24,15 @@ export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: Str
       ...statusHandlers(ports),
       ...exchangeHandlers(ports),
       ...agentHandlers(ports),
+      ...clientGrantHandlers(ports),
+      ...oneAgentHandlers(ports),
+      ...consentHandlers(ports),
+      ...vaultHandlers(ports),
       ...policyHandlers(ports),
+      ...toolHandlers(ports),
       ...logHandlers(ports),
+      ...spiffeHandlers(ports),
+      ...keyHandlers(ports),
       openapi: () => document,
     },
     streams: liveHandlers(ports),

@@ -78,6 +78,13 @@ async function waiting({ identity, policy }: ApiPorts): Promise<Waiting[]> {
       command: 'sallyport status',
     });
   }
+  for (const [server, count] of identity.manifests.waiting()) {
+    items.push({
+      kind: 'tool',
+      what: `${server} offers ${count} ${count === 1 ? 'thing that differs' : 'things that differ'} from what was approved, or ${count === 1 ? 'is' : 'are'} new`,
+      command: `sallyport tool diff ${server}`,
+    });
+  }
   return items;
 }
 

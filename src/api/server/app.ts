@@ -9,7 +9,7 @@ import type { Call, Handlers, StreamHandlers } from '../handler.ts';
 import { checkForged, checkHost, checkOrigin, type Doorplate } from './admit.ts';
 import type { Pages } from './assets.ts';
 import { type ApiCaller, checkCaller, findCaller, NOBODY } from './caller.ts';
-import type { SessionCookie } from './cookie.ts';
+import type { FlowCookie, SessionCookie } from './cookie.ts';
 import { writeEvents } from './events.ts';
 import { SAFE_HEADERS } from './headers.ts';
 import { InputInvalid, parseInput } from './input.ts';
@@ -29,6 +29,7 @@ export type AppParts = {
   pages: Pages;
   doorplate(): Doorplate;
   cookie(): SessionCookie;
+  flow(): FlowCookie;
   /** Requests that came over the control socket. */
   local: WeakSet<IncomingMessage>;
   /** Told of bugs; the answer says nothing of them. */
@@ -67,7 +68,10 @@ export function buildApp(parts: AppParts): FastifyInstance {
   app.addHook('onRequest', (request, reply) => admit(parts, request, reply));
   for (const operation of Object.keys(ROUTES) as Operation[]) addRoute(app, parts, operation);
   app.get('/*', (request, reply) => page(parts, request, reply));
-  app.setNotFoundHandler((request, reply) => refuseWith(request, reply, refuse('route_not_found', request.url)));
+  // Never the address: who mistypes one may have pasted a secret into it.
+  app.setNotFoundHandler((request, reply) =>
+    refuseWith(request, reply, refuse('route_not_found', 'no route of this path')),
+  );
   app.setErrorHandler((error, request, reply) => {
     const refusal = asRefusal(error);
     if (refusal === undefined) parts.report(`${request.method} ${request.routeOptions.url ?? 'unknown'}`, error);
@@ -94,7 +98,7 @@ async function admit(parts: AppParts, request: FastifyRequest, reply: FastifyRep
   // What does not exist looks to strangers like what does.
   if (route === undefined) {
     if (request.caller.kind === 'nobody') return refuseWith(request, reply, refuse('sign_in_required', 'no session'));
-    return refuseWith(request, reply, refuse('route_not_found', request.url));
+    return refuseWith(request, reply, refuse('route_not_found', 'no route of this path'));
   }
   const refused = checkForged(route, headers) ?? checkCaller(route, request.caller, parts.clock.now());
   return refused === undefined ? undefined : refuseWith(request, reply, refused);
@@ -172,12 +176,17 @@ function callOf(parts: AppParts, request: FastifyRequest, reply: FastifyReply): 
       set: (signedIn) => reply.header('set-cookie', parts.cookie().set(signedIn, parts.clock.now())),
       clear: () => reply.header('set-cookie', parts.cookie().clear()),
     },
+    flow: {
+      read: () => parts.flow().read(request.headers.cookie),
+      set: (flow) => reply.header('set-cookie', parts.flow().set(flow)),
+      clear: () => reply.header('set-cookie', parts.flow().clear()),
+    },
   };
 }
 
 function page(parts: AppParts, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const found = parts.pages.find(request.url, request.headers['accept-encoding']);
-  if (found === undefined) return refuseWith(request, reply, refuse('route_not_found', request.url));
+  if (found === undefined) return refuseWith(request, reply, refuse('route_not_found', 'no route of this path'));
   return reply.headers(found.headers).send(found.body);
 }
 

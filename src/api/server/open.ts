@@ -7,7 +7,7 @@ import { allHandlers } from '../routes/handlers.ts';
 import { type Doorplate, doorplate } from './admit.ts';
 import { buildApp } from './app.ts';
 import { NO_PAGES, readPages } from './assets.ts';
-import { type SessionCookie, sessionCookie } from './cookie.ts';
+import { type FlowCookie, flowCookie, type SessionCookie, sessionCookie } from './cookie.ts';
 
 export type ApiOptions = ApiPorts & {
   listen: { host: string; port: number };
@@ -31,7 +31,7 @@ export interface Api {
 /** Opens the people's port and the control socket over one table of routes. */
 export async function openApi(options: ApiOptions): Promise<Api> {
   const local = new WeakSet<IncomingMessage>();
-  let doors: { plate: Doorplate; cookie: SessionCookie } | undefined;
+  let doors: { plate: Doorplate; cookie: SessionCookie; flow: FlowCookie } | undefined;
   const opened = () => {
     if (doors === undefined) throw new Error('a request before the port was open');
     return doors;
@@ -43,15 +43,14 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     pages: options.pages_folder === undefined ? NO_PAGES : readPages(options.pages_folder),
     doorplate: () => opened().plate,
     cookie: () => opened().cookie,
+    flow: () => opened().flow,
     local,
     report: options.report,
   });
   await app.listen({ host: options.listen.host, port: options.listen.port });
   const { port } = app.server.address() as AddressInfo;
-  doors = {
-    plate: doorplate(port, options.public_url),
-    cookie: sessionCookie({ secure: options.public_url?.startsWith('https:') === true, port }),
-  };
+  const from = { secure: options.public_url?.startsWith('https:') === true, port };
+  doors = { plate: doorplate(port, options.public_url), cookie: sessionCookie(from), flow: flowCookie(from) };
   const socket = createServer((request, response) => {
     local.add(request);
     app.routing(request, response);

@@ -12,6 +12,8 @@ const VERBS: Readonly<Record<string, string>> = {
   'elicitation.create': 'asked a question to the person behind',
   'roots.list': 'asked for the folders of',
   'server.discover': 'asked what there is at',
+  'access.evaluate': 'asked for a decision of',
+  'access.search': 'searched the permissions of',
 };
 
 const ENDINGS: Readonly<Record<Exchange['state'], string>> = {

@@ -7,7 +7,7 @@ export const account: Command = {
   usage: '',
   arity: [0, 0],
   about:
-    'Prints a link that makes the first account at the console. It opens once, and only for some minutes; its secret stands in the fragment, which browsers do not send. Once somebody has an account, administrators make further links there.',
+    'Prints a link that makes the first account at the console. It opens once, and only for some minutes; its secret stands in the fragment, which browsers do not send. Once somebody has an account, admins make further ones: `sallyport people add`.',
   examples: [['sallyport account', 'open the link in a browser on this machine']],
   async run(call) {
     const client = gatewayOf(call);

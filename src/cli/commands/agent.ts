@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Output } from '../../api/contract/index.ts';
 import { isJsonObject, parseJson } from '../../core/json.ts';
 import { visibleJson } from '../../core/visible-text.ts';
-import { type Command, DONE, UsageError } from '../command.ts';
-import { gatewayOf, report } from '../gateway.ts';
+import { type Call, type Command, DONE, UsageError } from '../command.ts';
+import { gatewayOf, PRESENCE_OPTIONS, report, showPresence } from '../gateway.ts';
 import { dateTime, foreign, table } from '../paint.ts';
 
 export const list: Command = {
@@ -52,6 +53,18 @@ export const add: Command = {
       value: '<job>',
       about: 'A kind of work that it may do; may be given again. Required.',
     },
+    purpose: {
+      type: 'string',
+      multiple: true,
+      value: '<purpose>',
+      about: 'What its runs may be for; may be given again.',
+    },
+    'for-user': {
+      type: 'string',
+      multiple: true,
+      value: '<name>',
+      about: 'A person in whose name it may act without asking them; may be given again.',
+    },
     'public-key': { type: 'string', value: '<file>', about: 'Its public key, a JWK.' },
     out: { type: 'string', value: '<file>', about: 'Where to write the private key; the file must not exist.' },
   },
@@ -62,27 +75,69 @@ export const add: Command = {
     if (owner === undefined || jobs.length === 0) throw new UsageError('Give --owner <who> and --job <job>');
     const keyFile = call.options.text('public-key');
     const publicKey = keyFile === undefined ? {} : { public_key: readPublicKey(keyFile) };
+    const purposes = [...call.options.texts('purpose')];
+    const users = [...call.options.texts('for-user')];
     const client = gatewayOf(call);
     if (typeof client === 'number') return client;
-    const answer = await client.call('agents.add', { body: { id, owner, jobs: [...jobs], ...publicKey } });
+    const answer = await client.call('agents.add', {
+      body: { id, owner, jobs: [...jobs], purposes, users, ...publicKey },
+    });
     if (answer.kind === 'failure') return report(call, answer);
-    const out = call.options.text('out');
-    const key = answer.value.private_key;
-    if (key !== null && out !== undefined) writeFileSync(out, `${JSON.stringify(key)}\n`, { mode: 0o600, flag: 'wx' });
-    if (call.json)
-      call.terminal.write(`${visibleJson(out === undefined ? answer.value : { agent: answer.value.agent }, 2)}\n`);
-    else {
-      call.terminal.note(`Registered ${foreign(id)} for ${jobs.map((job) => foreign(job)).join(', ')}.\n`);
-      if (key !== null && out !== undefined)
-        call.terminal.note(`Its private key is in ${out}. It is kept nowhere else.\n`);
-      else if (key !== null) {
-        call.terminal.note('Its private key follows, once. It is kept nowhere else.\n');
-        call.terminal.write(`${visibleJson(key)}\n`);
-      }
+    giveKey(call, answer.value, `Registered ${foreign(id)} for ${jobs.map((job) => foreign(job)).join(', ')}.`);
+    if (!call.json) {
       call.terminal.note(
         `A token for clients that can only send a header: sallyport agent token ${foreign(id)} --job ${foreign(jobs[0]!)}\n`,
       );
     }
+    return DONE;
+  },
+};
+
+/** The private key, where one was made: to its file, or once to the terminal. */
+function giveKey(call: Call, { agent, private_key: key }: Output<'agents.add'>, done: string): void {
+  const out = call.options.text('out');
+  if (key !== null && out !== undefined) writeFileSync(out, `${JSON.stringify(key)}\n`, { mode: 0o600, flag: 'wx' });
+  if (call.json) {
+    call.terminal.write(`${visibleJson(out === undefined ? { agent, private_key: key } : { agent }, 2)}\n`);
+    return;
+  }
+  call.terminal.note(`${done}\n`);
+  if (key === null) return;
+  if (out !== undefined) call.terminal.note(`Its private key is in ${out}. It is kept nowhere else.\n`);
+  else {
+    call.terminal.note('Its private key follows, once. It is kept nowhere else.\n');
+    call.terminal.write(`${visibleJson(key)}\n`);
+  }
+}
+
+export const rotate: Command = {
+  usage: '<id>',
+  arity: [1, 1],
+  about:
+    'Gives an agent another key, from now on and on every replica. Access tokens and delegations that were got with the old one end and what is in flight is cut; its runs stay open, to go on with by the new key, and so do its bearer tokens. Needs presence. Where sallyport.yaml names the key, change it there.',
+  examples: [
+    ['sallyport agent rotate triage --out triage.jwk --as ada', 'make a key, write it to a file'],
+    ['sallyport agent rotate triage --public-key triage.pub.jwk --as ada', 'take a public key'],
+  ],
+  options: {
+    'public-key': { type: 'string', value: '<file>', about: 'Its new public key, a JWK.' },
+    out: { type: 'string', value: '<file>', about: 'Where to write the private key; the file must not exist.' },
+    ...PRESENCE_OPTIONS,
+  },
+  async run(call) {
+    const [agent = ''] = call.args;
+    const keyFile = call.options.text('public-key');
+    const body = keyFile === undefined ? {} : { public_key: readPublicKey(keyFile) };
+    const out = call.options.text('out');
+    // The old key ends with the answer, so the new one must have a place before it is asked for.
+    if (out !== undefined && existsSync(out)) throw new UsageError(`${out} exists already`);
+    const client = gatewayOf(call);
+    if (typeof client === 'number') return client;
+    const absent = await showPresence(call, client);
+    if (absent !== undefined) return absent;
+    const answer = await client.call('agents.rotate', { params: { agent }, body });
+    if (answer.kind === 'failure') return report(call, answer);
+    giveKey(call, answer.value, `${foreign(agent)} has another key. The old one is worth nothing any more.`);
     return DONE;
   },
 };

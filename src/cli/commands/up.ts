@@ -87,6 +87,7 @@ async function guard(config: Config, running: Running, call: Call): Promise<Exit
   if (call.json) {
     const told = {
       agents_url: running.agents_url,
+      agents_mtls_url: running.agents_mtls_url ?? null,
       console_url: running.console_url,
       setup_link: link ?? null,
       first_call: line ?? null,
@@ -113,6 +114,8 @@ function banner(
     ['agents', `${running.agents_url}/mcp`],
     ['console', running.console_url],
   ];
+  const { agents_mtls_url } = running;
+  if (agents_mtls_url !== undefined) where.push(['with SVIDs', `${agents_mtls_url}/mcp`]);
   if (link !== undefined) where.push(['account', `${link}\n(opens once, within ten minutes; makes yours)`]);
   where.push(['settings', config.file]);
   const first = line === undefined ? '' : `\nThe first governed call: paste this into another terminal.\n\n${line}\n`;

@@ -1,3 +1,5 @@
+import { visibleParts } from '../../api/contract/index.ts';
+
 const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit',
   minute: '2-digit',
@@ -64,4 +66,24 @@ export function splitResource(resource: string): { type: string; name: string } 
 /** An id short enough for a list, long enough to tell from its neighbours. */
 export function shortId(id: string): string {
   return id.length > 14 ? `${id.slice(0, 10)}…${id.slice(-2)}` : id;
+}
+
+/**
+ * One word of a shell's line, whatever it says: a server's name for a tool, or a filter that somebody sent, is pasted into a
+ * terminal and must stay a word there. What would not be seen is written as an escape, which bash and zsh read.
+ */
+export function shellWord(text: string): string {
+  if (/^[\w.@/:=-]+$/.test(text)) return text;
+  const parts = visibleParts(text);
+  if (!parts.some(({ unseen }) => unseen)) return `'${text.replaceAll("'", "'\\''")}'`;
+  const units = [...text.toWellFormed()].map((one) => {
+    if (visibleParts(one)[0]?.unseen) return `\\U${one.codePointAt(0)!.toString(16).padStart(8, '0')}`;
+    return one === "'" || one === '\\' ? `\\${one}` : one;
+  });
+  return `$'${units.join('')}'`;
+}
+
+/** `a, b and c`. */
+export function listOf(words: readonly string[], last: 'and' | 'or' = 'and'): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`;
 }

@@ -1,4 +1,5 @@
 import { QueryCache, QueryClient, queryOptions } from '@tanstack/react-query';
+import type { ToolPart } from '../../api/contract/index.ts';
 import { ApiError, ask, isStatus } from './client.ts';
 
 const STATUS_EVERY_MS = 2_000;
@@ -33,6 +34,17 @@ export const meQuery = queryOptions({
   staleTime: 30_000,
 });
 
+export const signInQuery = queryOptions({
+  queryKey: ['sign-in'],
+  queryFn: ({ signal }) => ask('session.options', {}, signal),
+  staleTime: 60_000,
+});
+
+export const passkeysQuery = queryOptions({
+  queryKey: ['passkeys'],
+  queryFn: ({ signal }) => ask('me.passkeys', {}, signal),
+});
+
 export const statusQuery = queryOptions({
   queryKey: ['status'],
   queryFn: ({ signal }) => ask('status', {}, signal),
@@ -60,6 +72,26 @@ export const stopsQuery = queryOptions({
   queryFn: ({ signal }) => ask('stops.list', {}, signal),
   refetchInterval: LIST_EVERY_MS,
 });
+
+export const vaultQuery = queryOptions({
+  queryKey: ['vault'],
+  queryFn: ({ signal }) => ask('vault.list', {}, signal),
+  refetchInterval: LIST_EVERY_MS,
+});
+
+export const toolsQuery = queryOptions({
+  queryKey: ['tools'],
+  queryFn: ({ signal }) => ask('tools.list', {}, signal),
+  refetchInterval: STATUS_EVERY_MS,
+});
+
+/** `version`: what the list says of it, so that what changed is read again. */
+export const toolQuery = ({ server, kind, name }: Pick<ToolPart, 'server' | 'kind' | 'name'>, version: string) =>
+  queryOptions({
+    queryKey: ['tool', server, kind, name, version],
+    queryFn: ({ signal }) => ask('tools.show', { query: { server, kind, name } }, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
 
 export const peopleQuery = queryOptions({
   queryKey: ['people'],

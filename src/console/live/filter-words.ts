@@ -1,4 +1,5 @@
 import { type Filters, filters as schema } from '../../api/contract/index.ts';
+import { shellWord } from '../data/format.ts';
 
 const FIELDS = ['agent', 'job', 'run', 'action', 'upstream', 'decision', 'state', 'resource'] as const;
 type Field = (typeof FIELDS)[number];
@@ -43,7 +44,7 @@ export function keepValid(search: Record<string, unknown>): Filters {
 export function tailCommand(filters: Filters): string {
   const options = FIELDS.flatMap((field) => {
     const value = filters[field];
-    return value === undefined ? [] : [` --${field} ${/^[\w.@/-]+$/.test(value) ? value : JSON.stringify(value)}`];
+    return value === undefined ? [] : [` --${field} ${shellWord(value)}`];
   });
   return `sallyport tail${options.join('')}`;
 }

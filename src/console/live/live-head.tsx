@@ -4,6 +4,7 @@ import { DECISIONS, type Filters } from '../../api/contract/index.ts';
 import { plural } from '../data/format.ts';
 import type { LiveSnapshot } from '../data/live-store.ts';
 import { Button, Key } from '../parts/button.tsx';
+import { Choice } from '../parts/choice.tsx';
 import { classes } from '../parts/classes.ts';
 import { DecisionMark } from '../parts/marks.tsx';
 import { parseWords, toWords } from './filter-words.ts';
@@ -21,22 +22,17 @@ export function LiveHead({ filters, onFilter, snapshot, paused, onPause, onFresh
   return (
     <div className="flex shrink-0 flex-wrap items-center gap-2 border-line border-b bg-surface px-3 py-2 sm:px-4">
       <FilterBox filters={filters} onFilter={onFilter} />
-      <fieldset className="flex rounded-medium bg-sunken p-0.5">
-        <legend className="sr-only">Decision</legend>
-        <Choice
-          label="All"
-          checked={filters.decision === undefined}
-          onChoose={() => onFilter(without(filters, 'decision'))}
-        />
-        {DECISIONS.map((decision) => (
-          <Choice
-            key={decision}
-            label={<DecisionMark decision={decision} />}
-            checked={filters.decision === decision}
-            onChoose={() => onFilter({ ...filters, decision })}
-          />
-        ))}
-      </fieldset>
+      <Choice
+        legend="Decision"
+        options={[
+          { value: undefined, label: 'All' },
+          ...DECISIONS.map((decision) => ({ value: decision, label: <DecisionMark decision={decision} /> })),
+        ]}
+        value={filters.decision}
+        onChoose={(decision) =>
+          onFilter(decision === undefined ? without(filters, 'decision') : { ...filters, decision })
+        }
+      />
       <div className="ml-auto flex items-center gap-2">
         {snapshot.fresh > 0 && (
           <Button kind="primary" onClick={onFresh}>
@@ -61,15 +57,6 @@ export function LiveHead({ filters, onFilter, snapshot, paused, onPause, onFresh
 function without(filters: Filters, field: keyof Filters): Filters {
   const { [field]: _, ...rest } = filters;
   return rest;
-}
-
-function Choice({ label, checked, onChoose }: { label: React.ReactNode; checked: boolean; onChoose: () => void }) {
-  return (
-    <label className="flex h-7 cursor-pointer items-center rounded-small px-2 text-soft has-checked:bg-raised has-checked:text-ink has-checked:shadow-sm has-focus-visible:outline-2 has-focus-visible:outline-accent">
-      <input type="radio" name="decision" className="sr-only" checked={checked} onChange={onChoose} />
-      {label}
-    </label>
-  );
 }
 
 /** Words and fields in one line; it is also in the address. */

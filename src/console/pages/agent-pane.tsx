@@ -1,175 +1,168 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { OctagonX, X } from 'lucide-react';
+import { OctagonX } from 'lucide-react';
 import { useState } from 'react';
-import type { Agent, Token } from '../../api/contract/index.ts';
+import type { Agent, ClientGrant } from '../../api/contract/index.ts';
 import { ask } from '../data/client.ts';
-import { runsQuery, tokensQuery } from '../data/queries.ts';
+import { listOf } from '../data/format.ts';
+import { clientGrantsQuery, useNames } from '../data/identity-queries.ts';
+import { runsQuery, stopsQuery } from '../data/queries.ts';
 import { useAction } from '../data/use-action.ts';
-import { Button } from '../parts/button.tsx';
-import { Command, Id } from '../parts/copy.tsx';
+import { Button, ButtonLook } from '../parts/button.tsx';
+import { Command } from '../parts/copy.tsx';
 import { Actions, Dialog } from '../parts/dialog.tsx';
-import { Fact, Facts, Section } from '../parts/facts.tsx';
-import { Badge, Mark } from '../parts/marks.tsx';
+import { Section } from '../parts/facts.tsx';
+import { Mark } from '../parts/marks.tsx';
+import { Pane, Row, Rows } from '../parts/pane.tsx';
 import { Refused } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
 import { useStop } from '../shell/stop-context.ts';
-import { IssueToken } from './token-issue.tsx';
+import { Activity } from './agent-activity.tsx';
+import { Credentials } from './agent-credentials.tsx';
+import { RotateKey } from './agent-rotate.tsx';
+import { MaySee } from './agent-tools.tsx';
+import { RunState } from './run-state.tsx';
 
-/** One agent: who answers for it, what it may do, how it proves itself, what it is doing, and how to end that. */
+/** One agent: who answers for it, what it may do, what it did, how it proves itself, and how to end that. */
 export function AgentPane({ agent, onClose }: { agent: Agent; onClose: () => void }) {
   const stop = useStop();
-  const [removing, setRemoving] = useState(false);
+  const [open, setOpen] = useState<'rotation' | 'removal' | undefined>();
+  const close = () => setOpen(undefined);
+  const grants = useQuery(clientGrantsQuery);
+  const consents = (grants.data?.grants ?? []).filter((grant) => grant.agent === agent.id);
+  const title = (
+    <>
+      <h2 className="font-semibold text-title">
+        <Text value={agent.id} />
+      </h2>
+      <Sentence agent={agent} consents={consents} />
+    </>
+  );
   return (
-    <aside
-      aria-label={agent.id}
-      className="scrolls flex w-full flex-col gap-6 border-line bg-canvas p-4 max-lg:fixed max-lg:inset-0 max-lg:z-20 lg:w-[min(46%,40rem)] lg:shrink-0 lg:border-l"
-    >
-      <header className="flex items-start justify-between gap-3">
-        <div className="flex flex-col gap-1">
-          <h2 className="font-semibold text-title">
-            <Text value={agent.id} />
-          </h2>
-          <p className="text-soft">
-            Answered for by <Text value={agent.owner} />, version <Text value={agent.version} />
-          </p>
-          {agent.stopped_by !== null && <Mark tone="deny" word="stopped" />}
-        </div>
-        <Button kind="quiet" icon aria-label="Close" title="Close (esc)" onClick={onClose}>
-          <X className="size-4" />
-        </Button>
-      </header>
+    <Pane label={agent.id} title={title} onClose={onClose}>
+      <Stopped agent={agent} />
       <div className="flex flex-wrap gap-2">
-        <Link
-          to="/live"
-          search={{ agent: agent.id }}
-          className="inline-flex h-8 items-center rounded-medium border border-line-strong bg-surface px-3 font-medium hover:bg-hover"
-        >
+        <Link to="/live" search={{ agent: agent.id }} className={ButtonLook}>
           What it does
         </Link>
-        <Button kind="stop" onClick={() => stop({ kind: 'agent', id: agent.id })}>
-          <OctagonX className="size-4" aria-hidden="true" /> Stop…
-        </Button>
-        <Button kind="quiet" onClick={() => setRemoving(true)}>
+        {consents.length === 0 && <Button onClick={() => setOpen('rotation')}>Rotate key…</Button>}
+        {agent.stopped_by === null && (
+          <Button kind="stop" onClick={() => stop({ kind: 'agent', id: agent.id })}>
+            <OctagonX className="size-4" aria-hidden="true" /> Stop…
+          </Button>
+        )}
+        <Button kind="quiet" onClick={() => setOpen('removal')}>
           Remove…
         </Button>
       </div>
-      <Section title="Facts">
-        <Facts>
-          <Fact name="Jobs">
-            <span className="flex flex-wrap gap-1">
-              {agent.jobs.map((job) => (
-                <Badge key={job}>{job}</Badge>
-              ))}
-            </span>
-          </Fact>
-          <Fact name="Key">
-            <Id value={agent.key} />
-          </Fact>
-          <Fact name="Registered">
-            <Ago time={agent.added_at} />
-          </Fact>
-        </Facts>
-      </Section>
-      <Tokens agent={agent} />
+      <MaySee agent={agent} />
+      <Activity agent={agent.id} />
+      <Credentials agent={agent} consents={consents} />
       <Runs agent={agent.id} />
-      <Command line={`sallyport agent list`} />
-      {removing && <Remove agent={agent.id} onClose={() => setRemoving(false)} onRemoved={onClose} />}
-    </aside>
+      <Command line="sallyport agent list" />
+      {open === 'rotation' && <RotateKey agent={agent} onClose={close} />}
+      {open === 'removal' && <Remove agent={agent.id} onClose={close} onRemoved={onClose} />}
+    </Pane>
   );
 }
 
-function Tokens({ agent }: { agent: Agent }) {
-  const tokens = useQuery(tokensQuery);
-  const [issuing, setIssuing] = useState(false);
-  const revoke = useAction((token: string) => ask('tokens.revoke', { params: { token } }));
-  const own = (tokens.data?.tokens ?? []).filter((token) => token.agent === agent.id);
+/** What it is, before what it has. */
+function Sentence({ agent, consents }: { agent: Agent; consents: readonly ClientGrant[] }) {
+  const nameOf = useNames();
+  const people = [...new Set(consents.map(({ person }) => nameOf(person)))];
+  const { owner, version, jobs, purposes, users, added_at } = agent;
   return (
-    <Section title="Bearer tokens" aside={<Button onClick={() => setIssuing(true)}>Issue one…</Button>}>
-      {own.length === 0 ? (
-        <p className="text-soft">
-          None. A bearer token is the weaker credential: whoever holds it is the agent. Policies can tell.
-        </p>
+    <p className="max-w-prose text-soft">
+      <Text value={owner} className="font-medium text-ink" /> answers for it. It may do{' '}
+      <Text value={listOf(jobs)} className="font-medium text-ink" />
+      {purposes.length > 0 && (
+        <>
+          {' '}
+          for <Text value={listOf(purposes)} className="font-medium text-ink" />
+        </>
+      )}
+      ,{' '}
+      {people.length > 0 ? (
+        <>
+          in the name of <Text value={listOf(people)} className="font-medium text-ink" />, who let a client in
+        </>
       ) : (
-        <ul className="divide-y divide-line rounded-large border border-line bg-surface">
-          {own.map((token) => (
-            <TokenLine key={token.id} token={token} onRevoke={() => revoke.run(token.id)} busy={revoke.busy} />
-          ))}
-        </ul>
-      )}
-      <Refused error={revoke.error} />
-      {issuing && <IssueToken agent={agent} onClose={() => setIssuing(false)} />}
-    </Section>
-  );
-}
-
-function TokenLine({ token, onRevoke, busy }: { token: Token; onRevoke: () => void; busy: boolean }) {
-  const over = token.revoked_at !== null || token.expires_at < Date.now();
-  return (
-    <li className="flex items-center justify-between gap-3 px-3 py-2">
-      <span className="flex min-w-0 flex-col">
-        <Id value={token.id} />
-        <span className="text-faint text-small">
-          job <Text value={token.job} />,{' '}
-          {token.revoked_at !== null ? (
-            <>
-              revoked <Ago time={token.revoked_at} />
-            </>
+        <>
+          in its own name, or in that of{' '}
+          {users.length === 0 ? (
+            'a person who lends it theirs'
           ) : (
-            <>
-              {over ? 'expired' : 'expires'} <Ago time={token.expires_at} />
-            </>
+            <Text value={listOf(users, 'or')} className="font-medium text-ink" />
           )}
-        </span>
-      </span>
-      {!over && (
-        <Button onClick={onRevoke} busy={busy}>
-          Revoke
-        </Button>
+        </>
       )}
-    </li>
+      . Registered <Ago time={added_at} />, version <Text value={version} />.
+    </p>
   );
 }
 
-const RUNS_SHOWN = 12;
+function Stopped({ agent: { id, stopped_by } }: { agent: Agent }) {
+  const stops = useQuery({ ...stopsQuery, enabled: stopped_by !== null });
+  const nameOf = useNames();
+  const lift = useAction((stop: string) => ask('stops.lift', { params: { stop } }));
+  if (stopped_by === null) return null;
+  const stop = stops.data?.stops.find((each) => each.stop === stopped_by);
+  return (
+    <div className="flex flex-col gap-2 rounded-medium bg-deny-soft px-3 py-2 text-deny">
+      <div className="flex items-center justify-between gap-3">
+        <Mark tone="deny" word={stop?.kind === 'all' ? 'stopped, with everything else' : 'stopped'} />
+        <Button onClick={() => lift.run(stopped_by)} busy={lift.busy}>
+          Lift
+        </Button>
+      </div>
+      {stop !== undefined && (
+        <p>
+          <Text value={stop.reason} />, says <Text value={nameOf(stop.by)} />, <Ago time={stop.since} />. Whatever{' '}
+          <Text value={id} /> asks for is refused until somebody lifts it.
+        </p>
+      )}
+      <Refused error={lift.error} />
+      <div className="text-ink">
+        <Command line={`sallyport resume ${stopped_by}`} />
+      </div>
+    </div>
+  );
+}
+
+const RUNS_SHOWN = 8;
 
 function Runs({ agent }: { agent: string }) {
   const runs = useQuery(runsQuery);
-  const stop = useStop();
-  const own = (runs.data?.runs ?? []).filter((run) => run.agent === agent).slice(0, RUNS_SHOWN);
+  const all = (runs.data?.runs ?? []).filter((run) => run.agent === agent);
+  const aside = (
+    <Link to="/runs" search={{ q: agent, open: 'no' }} className="text-accent hover:underline">
+      All runs
+    </Link>
+  );
   return (
-    <Section title="Newest runs">
-      {own.length === 0 ? (
+    <Section title="Newest runs" aside={all.length > 0 && aside}>
+      {all.length === 0 ? (
         <p className="text-soft">None yet. A run begins when the agent gets a token for a job.</p>
       ) : (
-        <ul className="divide-y divide-line rounded-large border border-line bg-surface">
-          {own.map((run) => {
-            const open = run.ended_at === null && run.expires_at > Date.now();
-            return (
-              <li key={run.id} className="flex items-center justify-between gap-3 px-3 py-2">
-                <span className="flex min-w-0 flex-col">
-                  <Link
-                    to="/live"
-                    search={{ run: run.id }}
-                    className="truncate font-mono text-accent text-small hover:underline"
-                  >
-                    {run.id}
-                  </Link>
-                  <span className="text-faint text-small">
-                    <Text value={run.job} />, opened <Ago time={run.opened_at} />
-                  </span>
-                </span>
-                {open ? (
-                  <Button onClick={() => stop({ kind: 'run', id: run.id })}>Stop…</Button>
-                ) : (
-                  <span className="text-faint">ended</span>
-                )}
-              </li>
-            );
-          })}
-        </ul>
+        <Rows>
+          {all.slice(0, RUNS_SHOWN).map((run) => (
+            <Row key={run.id} aside={<RunState run={run} />}>
+              <Link
+                to="/runs"
+                search={{ run: run.id }}
+                className="truncate font-mono text-accent text-small hover:underline"
+              >
+                {run.id}
+              </Link>
+              <span className="text-faint text-small">
+                <Text value={run.job} />, opened <Ago time={run.opened_at} />
+              </span>
+            </Row>
+          ))}
+        </Rows>
       )}
+      <Refused error={runs.error} />
     </Section>
   );
 }

@@ -15,7 +15,7 @@ import { Ago } from '../parts/time.tsx';
 import { AddAgent } from './agent-add.tsx';
 import { AgentPane } from './agent-pane.tsx';
 
-const route = getRouteApi('/shell/agents');
+const route = getRouteApi('/shell/identity/agents');
 
 /** Who may come to the agents' door, for which jobs, with which credentials. */
 export function AgentsPage() {

@@ -69,6 +69,9 @@ function Enrol({ onDone }: { onDone: () => void }) {
           </Button>
           <LiveLink word="Later" />
         </div>
+        <Link to="/passkeys" className="text-accent hover:underline">
+          Use a passkey instead
+        </Link>
       </Threshold>
     );
   }

@@ -1,13 +1,16 @@
 import type { ReactNode } from 'react';
-import { DECISIONS, STATES } from '../../api/contract/index.ts';
+import { DECISIONS, PART_STATES, STATES } from '../../api/contract/index.ts';
 import { ApiError } from '../data/client.ts';
 import { Button, Key } from '../parts/button.tsx';
+import { Choice } from '../parts/choice.tsx';
 import { Command, Id } from '../parts/copy.tsx';
-import { Diff } from '../parts/diff.tsx';
+import { Change, Diff } from '../parts/diff.tsx';
 import { Card, Fact, Facts } from '../parts/facts.tsx';
-import { CodeField, Field } from '../parts/field.tsx';
+import { Area, CodeField, Field } from '../parts/field.tsx';
+import { HourPlot } from '../parts/hour-plot.tsx';
 import { Json } from '../parts/json.tsx';
-import { Badge, DecisionMark, Mark, StateMark } from '../parts/marks.tsx';
+import { Badge, DecisionMark, Mark, PinMark, StateMark } from '../parts/marks.tsx';
+import { Row, Rows } from '../parts/pane.tsx';
 import { StagePlot } from '../parts/stage-plot.tsx';
 import { Empty, Failed, Refused, Skeleton } from '../parts/states.tsx';
 import { Lines, Text } from '../parts/text.tsx';
@@ -18,7 +21,7 @@ const HOSTILE = 'invoice\u202egnp.exe \u001b[2J\u200bzero <img src=x onerror=ale
 const REFUSAL = new ApiError({
   kind: 'failure',
   status: 403,
-  problem: { code: 'role_missing', message: 'Your roles do not allow this.', detail: 'needs administrator' },
+  problem: { code: 'role_missing', message: 'Your roles do not allow this.', detail: 'needs admin' },
 });
 const AWAY = new ApiError({
   kind: 'failure',
@@ -41,6 +44,9 @@ export function PartsPage() {
         {STATES.map((state) => (
           <StateMark key={state} state={state} />
         ))}
+        {PART_STATES.map((state) => (
+          <PinMark key={state} state={state} looked={true} />
+        ))}
         {(['calm', 'permit', 'hold', 'deny', 'alert'] as const).map((tone) => (
           <Badge key={tone} tone={tone}>
             {tone}
@@ -57,9 +63,21 @@ export function PartsPage() {
         <Button busy>busy</Button>
         <Key>⌘K</Key>
       </Shown>
+      <Shown name="Choice">
+        <Choice
+          legend="State"
+          options={[
+            { value: undefined, label: 'All' },
+            { value: 'waits', label: 'Waits 2' },
+          ]}
+          value="waits"
+          onChoose={() => undefined}
+        />
+      </Shown>
       <Shown name="Fields">
         <Field label="Label" hint="What to know about it." placeholder="Placeholder" />
         <CodeField value="123456" onChange={() => undefined} />
+        <Area label="Several lines" hint="A JWK." />
       </Shown>
       <Shown name="Text from elsewhere">
         <Text value={HOSTILE} />
@@ -90,6 +108,23 @@ export function PartsPage() {
           ]}
         />
       </Shown>
+      <Shown name="Hours">
+        <HourPlot
+          hours={Array.from({ length: 24 }, (_, at) => ({
+            from: at * 3_600_000,
+            permitted: at % 5,
+            refused: at % 3,
+            held: at === 7 ? 2 : 0,
+            failed: at % 5 === 4 ? 1 : 0,
+          }))}
+        />
+      </Shown>
+      <Shown name="Rows">
+        <Rows>
+          <Row aside={<Button>Stop…</Button>}>A credential</Row>
+          <Row>Another</Row>
+        </Rows>
+      </Shown>
       <Shown name="Refused stage">
         <StagePlot
           stages={[
@@ -99,6 +134,7 @@ export function PartsPage() {
         />
       </Shown>
       <Shown name="Diff">
+        <Change path="/description" before="Reads one report." after={`Reads one repоrt.\u200b Then ${HOSTILE}`} />
         <Diff before={'permit (a)\nwhen { x };'} after={'permit (a)\nwhen { y };\n'} />
       </Shown>
       <Shown name="Command">

@@ -18,8 +18,9 @@ type Role = PersonEntry['roles'][number];
 const ROLES: readonly { role: Role; may: string }[] = [
   { role: 'viewer', may: 'sees what happens, without names or arguments' },
   { role: 'auditor', may: 'reads and proves everything, changes nothing' },
-  { role: 'operator', may: 'reads, stops, and hands out credentials' },
-  { role: 'administrator', may: 'also decides who the people, the agents and the policies are' },
+  { role: 'data-owner', may: 'reads, and stops what touches the data' },
+  { role: 'approver', may: 'reads, stops, and decides what waits for a decision' },
+  { role: 'admin', may: 'runs the gateway: people, agents, credentials, stops' },
 ];
 
 /** Who looks after the gateway, and how far each may go. */
@@ -70,13 +71,9 @@ function Person({ person }: { person: PersonEntry }) {
           <Badge key={role}>{role}</Badge>
         ))}
       </span>
-      {person.authenticator ? (
-        <Mark tone="permit" word="authenticator" />
-      ) : (
-        <Mark tone="hold" word="no authenticator" />
-      )}
+      <Shows person={person} />
       <span className="flex gap-1">
-        <Button onClick={() => setChanging('roles')}>Roles…</Button>
+        {!person.company && <Button onClick={() => setChanging('roles')}>Roles…</Button>}
         <Button kind="quiet" onClick={() => setChanging('removal')}>
           Remove…
         </Button>
@@ -84,6 +81,19 @@ function Person({ person }: { person: PersonEntry }) {
       {changing === 'roles' && <ChangeRoles person={person} onClose={() => setChanging(undefined)} />}
       {changing === 'removal' && <Remove person={person} onClose={() => setChanging(undefined)} />}
     </li>
+  );
+}
+
+/** How they sign in, and what they can show that they are there with. */
+function Shows({ person: { authenticator, passkeys, company, roles } }: { person: PersonEntry }) {
+  return (
+    <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
+      {company && <Badge>company</Badge>}
+      {company && roles.length === 0 && <Mark tone="deny" word="in no group" />}
+      {passkeys > 0 && <Mark tone="permit" word={passkeys === 1 ? 'passkey' : `${passkeys} passkeys`} />}
+      {authenticator && <Mark tone="permit" word="authenticator" />}
+      {!authenticator && passkeys === 0 && !company && <Mark tone="hold" word="no authenticator" />}
+    </span>
   );
 }
 

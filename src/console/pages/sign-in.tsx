@@ -1,10 +1,14 @@
+import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useState } from 'react';
+import { goAway } from '../data/away.ts';
 import { ask } from '../data/client.ts';
-import { meQuery, queryClient } from '../data/queries.ts';
+import { askPasskey, passkeysHere } from '../data/passkey.ts';
+import { meQuery, queryClient, signInQuery } from '../data/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { Command } from '../parts/copy.tsx';
 import { Field } from '../parts/field.tsx';
 import { Refused } from '../parts/states.tsx';
+import { Text } from '../parts/text.tsx';
 import { Wordmark } from '../parts/wordmark.tsx';
 
 export function SignIn() {
@@ -46,7 +50,53 @@ export function SignIn() {
           Sign in
         </Button>
       </form>
+      <OtherWays />
     </Threshold>
+  );
+}
+
+/** The company's provider and passkeys, where there are any. */
+function OtherWays() {
+  const { data } = useQuery(signInQuery);
+  const [error, setError] = useState<unknown>();
+  const [busy, setBusy] = useState(false);
+  const doing = async (work: () => Promise<void>) => {
+    setBusy(true);
+    setError(undefined);
+    await work().catch(setError);
+    setBusy(false);
+  };
+  const withPasskey = () =>
+    doing(async () => {
+      const { question } = await ask('session.passkey', {});
+      const me = await ask('session.passkey.answer', { body: { answer: await askPasskey(question) } });
+      queryClient.setQueryData(meQuery.queryKey, me);
+    });
+  if (data === undefined || (data.company === null && data.passkeys_at === null)) return null;
+  return (
+    <div className="flex flex-col gap-2">
+      {data.company !== null && (
+        <Button onClick={() => doing(() => goAway('sign-in'))} busy={busy} className="h-9">
+          Sign in with <Text value={data.company} />
+        </Button>
+      )}
+      {passkeysHere(data.passkeys_at) ? (
+        <Button onClick={withPasskey} busy={busy} className="h-9">
+          Sign in with a passkey
+        </Button>
+      ) : (
+        data.passkeys_at !== null && (
+          <p className="text-faint text-small">
+            Passkeys work at{' '}
+            <a href={data.passkeys_at} className="text-accent hover:underline">
+              {data.passkeys_at}
+            </a>
+            : browsers know none at an IP address.
+          </p>
+        )
+      )}
+      <Refused error={error} />
+    </div>
   );
 }
 

@@ -111,6 +111,15 @@ function Waiting({ status: { waiting } }: { status: Status }) {
                 Enrol yours
               </Link>
             )}
+            {kind === 'tool' && (
+              <Link
+                to="/tools"
+                search={{ state: 'waits' }}
+                className="ml-auto shrink-0 font-medium text-accent hover:underline"
+              >
+                Look at it
+              </Link>
+            )}
           </li>
         ))}
       </ul>

@@ -10,6 +10,9 @@ const KINDS: Record<Kind, string> = {
   stop: 'bg-stop text-on-stop hover:brightness-110',
 };
 
+/** For a link that stands among buttons. */
+export const ButtonLook: string = classes('inline-flex h-8 items-center rounded-medium px-3 font-medium', KINDS.plain);
+
 type Props = ButtonHTMLAttributes<HTMLButtonElement> & { kind?: Kind; icon?: boolean; busy?: boolean };
 
 export function Button({ kind = 'plain', icon = false, busy = false, className, children, disabled, ...rest }: Props) {

@@ -1,4 +1,10 @@
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, useId } from 'react';
+import {
+  type InputHTMLAttributes,
+  type ReactNode,
+  type SelectHTMLAttributes,
+  type TextareaHTMLAttributes,
+  useId,
+} from 'react';
 
 const BOX =
   'h-9 w-full rounded-medium border border-line-strong bg-surface px-2.5 text-ink placeholder:text-faint focus:border-accent disabled:opacity-60';
@@ -17,6 +23,28 @@ export function Field({ label, hint, className, ...rest }: Common & InputHTMLAtt
         id={id}
         aria-describedby={hint === undefined ? undefined : `${id}-hint`}
         className={`${BOX} ${className ?? ''}`}
+        {...rest}
+      />
+      <Hint id={id}>{hint}</Hint>
+    </div>
+  );
+}
+
+/** Several lines of code or of keys. */
+export function Area({ label, hint, ...rest }: Common & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+  const id = useId();
+  return (
+    <div className="flex flex-col gap-1">
+      <label htmlFor={id} className="font-medium">
+        {label}
+      </label>
+      <textarea
+        id={id}
+        rows={3}
+        spellCheck={false}
+        autoComplete="off"
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+        className="w-full rounded-medium border border-line-strong bg-surface px-2.5 py-1.5 font-mono text-ink text-small placeholder:text-faint focus:border-accent"
         {...rest}
       />
       <Hint id={id}>{hint}</Hint>

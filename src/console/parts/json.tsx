@@ -1,6 +1,6 @@
 import { visibleJson } from '../../api/contract/index.ts';
 import { Block } from './copy.tsx';
-import { Folded } from './text.tsx';
+import { Folded, Letters } from './text.tsx';
 
 /** A value as JSON, in which everything can be seen: what would not be is there as its escape, and marked. */
 export function Json({ value, what }: { value: unknown; what: string }) {
@@ -14,7 +14,7 @@ export function Json({ value, what }: { value: unknown; what: string }) {
               .map((part, at) => ({ part, at }))
               .map(({ part, at }) =>
                 at % 2 === 0 ? (
-                  part
+                  <Letters key={at} value={part} />
                 ) : (
                   <span
                     key={at}

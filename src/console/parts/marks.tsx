@@ -1,4 +1,4 @@
-import type { Decision, State } from '../../api/contract/index.ts';
+import type { Decision, State, ToolPart } from '../../api/contract/index.ts';
 import { classes } from './classes.ts';
 
 type Tone = 'permit' | 'hold' | 'deny' | 'alert' | 'calm';
@@ -60,6 +60,28 @@ export function StateMark({ state }: { state: State }) {
   if (tone === 'calm')
     return <span className="whitespace-nowrap text-faint">{state === 'open' ? 'going on' : state}</span>;
   return <Mark tone={tone} word={state} />;
+}
+
+const PIN_TONE: Record<ToolPart['state'], Tone> = {
+  pinned: 'calm',
+  waiting: 'hold',
+  changed: 'alert',
+  rejected: 'deny',
+  removed: 'calm',
+};
+
+/** How a part of a server stands. Only what a person looked at is green. */
+export function PinMark({
+  state,
+  looked,
+  className,
+}: {
+  state: ToolPart['state'];
+  looked: boolean;
+  className?: string;
+}) {
+  const tone = state === 'pinned' && looked ? 'permit' : PIN_TONE[state];
+  return <Mark tone={tone} word={state} {...(className === undefined ? {} : { className })} />;
 }
 
 /** A quiet word in a frame: a mode, a role, a kind. */

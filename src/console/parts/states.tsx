@@ -31,7 +31,7 @@ export function Empty({
 
 const REMEDIES: Readonly<Record<string, string>> = {
   unreachable: 'Is it running? Start it, and this page goes on by itself.',
-  role_missing: 'Ask an administrator for a role that may see this.',
+  role_missing: 'Ask an admin for a role that may see this.',
   log_unavailable: 'Nothing is forwarded until the log can be written. Look at the disk and the database.',
   answer_unexpected: 'Reload the page: the gateway was probably updated.',
 };

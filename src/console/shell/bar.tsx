@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
-import { Activity, Bot, Gauge, OctagonX, Search } from 'lucide-react';
+import { Link, useLocation } from '@tanstack/react-router';
+import { Activity, Fingerprint, Gauge, OctagonX, Search } from 'lucide-react';
 import { isStatus } from '../data/client.ts';
 import { plural } from '../data/format.ts';
 import { statusQuery } from '../data/queries.ts';
@@ -8,18 +8,26 @@ import { Button, Key } from '../parts/button.tsx';
 import { classes } from '../parts/classes.ts';
 import { Mark } from '../parts/marks.tsx';
 import { Wordmark } from '../parts/wordmark.tsx';
+import { IDENTITY_PATHS } from './identities.tsx';
 import { PersonMenu } from './person-menu.tsx';
 
 const PAGES = [
-  { to: '/live', label: 'Live', Icon: Activity },
-  { to: '/agents', label: 'Agents', Icon: Bot },
-  { to: '/status', label: 'Status', Icon: Gauge },
+  { to: '/live', label: 'Live', Icon: Activity, under: [] as readonly string[] },
+  { to: '/agents', label: 'Identities', Icon: Fingerprint, under: IDENTITY_PATHS },
+  { to: '/status', label: 'Status', Icon: Gauge, under: [] as readonly string[] },
 ] as const;
+
+/** Whether one is on this page, or on one that it stands for. */
+function useIsHere(): (page: (typeof PAGES)[number]) => boolean {
+  const here = useLocation({ select: ({ pathname }) => pathname });
+  return ({ to, under }) => here === to || here.startsWith(`${to}/`) || under.includes(here);
+}
 
 type Props = { onStop: () => void; onPalette: () => void };
 
 /** On every page: where one is, whether it enforces, what waits, what is wrong, and how to stop it. */
 export function Bar({ onStop, onPalette }: Props) {
+  const isHere = useIsHere();
   return (
     <header className="z-10 flex h-12 shrink-0 items-center gap-2 border-line border-b bg-surface px-3 sm:gap-4 sm:px-4">
       <Link to="/live" aria-label="Sallyport, Live" className="flex rounded-small">
@@ -31,14 +39,17 @@ export function Bar({ onStop, onPalette }: Props) {
         </span>
       </Link>
       <nav aria-label="Pages" className="hidden items-center gap-0.5 sm:flex">
-        {PAGES.map(({ to, label }) => (
+        {PAGES.map((page) => (
           <Link
-            key={to}
-            to={to}
-            className="rounded-medium px-2.5 py-1.5 font-medium text-soft hover:bg-hover hover:text-ink"
-            activeProps={{ className: 'bg-hover text-ink!', 'aria-current': 'page' }}
+            key={page.to}
+            to={page.to}
+            aria-current={isHere(page) ? 'page' : undefined}
+            className={classes(
+              'rounded-medium px-2.5 py-1.5 font-medium hover:bg-hover hover:text-ink',
+              isHere(page) ? 'bg-hover text-ink' : 'text-soft',
+            )}
           >
-            {label}
+            {page.label}
           </Link>
         ))}
       </nav>
@@ -96,20 +107,24 @@ export function AnswerStrip() {
 
 /** On a phone the pages are under the thumb. */
 export function Tabs() {
+  const isHere = useIsHere();
   return (
     <nav
       aria-label="Pages"
       className="flex shrink-0 border-line border-t bg-surface pb-[env(safe-area-inset-bottom)] sm:hidden"
     >
-      {PAGES.map(({ to, label, Icon }) => (
+      {PAGES.map((page) => (
         <Link
-          key={to}
-          to={to}
-          className="flex grow flex-col items-center gap-0.5 py-2 text-micro text-soft"
-          activeProps={{ className: classes('text-accent!', 'font-semibold'), 'aria-current': 'page' }}
+          key={page.to}
+          to={page.to}
+          aria-current={isHere(page) ? 'page' : undefined}
+          className={classes(
+            'flex grow basis-0 flex-col items-center gap-0.5 py-2 text-micro',
+            isHere(page) ? 'font-semibold text-accent' : 'text-soft',
+          )}
         >
-          <Icon className="size-5" aria-hidden="true" />
-          {label}
+          <page.Icon className="size-5" aria-hidden="true" />
+          {page.label}
         </Link>
       ))}
     </nav>

@@ -88,7 +88,7 @@ function useEntries(wanted: string, onStop: Props['onStop']): Entry[] {
   const agents = useQuery(agentsQuery);
   const status = useQuery(statusQuery);
   const all = useMemo<Entry[]>(() => {
-    const page = (to: '/live' | '/agents' | '/people' | '/status', name: string) => ({
+    const page = (to: '/live' | '/agents' | '/runs' | '/tools' | '/people' | '/status' | '/vault', name: string) => ({
       id: to,
       kind: 'page',
       name,
@@ -102,9 +102,12 @@ function useEntries(wanted: string, onStop: Props['onStop']): Entry[] {
     });
     return [
       page('/live', 'Live'),
-      page('/agents', 'Agents'),
+      page('/agents', 'Identities: agents'),
+      page('/runs', 'Identities: runs'),
+      page('/tools', 'Identities: tools'),
+      page('/people', 'Identities: people'),
+      page('/vault', 'Identities: vault'),
       page('/status', 'Status'),
-      page('/people', 'People'),
       live('denied', 'Live: only what was denied', { decision: 'deny' }),
       live('failed', 'Live: only what failed', { state: 'failed' }),
       { id: 'stop', kind: 'stop', name: 'Stop everything…', act: () => onStop({ kind: 'all' }) },

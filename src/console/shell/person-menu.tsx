@@ -54,7 +54,15 @@ export function PersonMenu() {
         >
           {me.authenticator ? 'Authenticator' : 'Enrol an authenticator…'}
         </MenuItem>
-        {me.roles.some((role) => role === 'administrator' || role === 'auditor') && (
+        <MenuItem
+          onClick={() => {
+            close();
+            void navigate({ to: '/passkeys' });
+          }}
+        >
+          Passkeys
+        </MenuItem>
+        {me.roles.some((role) => role === 'admin' || role === 'auditor') && (
           <MenuItem
             onClick={() => {
               close();

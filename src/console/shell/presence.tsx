@@ -1,12 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { createContext, type ReactNode, useContext, useMemo, useRef, useState } from 'react';
+import type { Me } from '../../api/contract/index.ts';
+import { goAway } from '../data/away.ts';
 import { ApiError, ask } from '../data/client.ts';
-import { meQuery, queryClient } from '../data/queries.ts';
+import { askPasskey, passkeysHere } from '../data/passkey.ts';
+import { meQuery, queryClient, signInQuery } from '../data/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { Actions, Dialog } from '../parts/dialog.tsx';
 import { CodeField } from '../parts/field.tsx';
 import { Refused } from '../parts/states.tsx';
+import { Text } from '../parts/text.tsx';
 
 type WithPresence = <T>(action: () => Promise<T>) => Promise<T>;
 
@@ -15,7 +19,7 @@ export class NotPresent extends Error {}
 
 const Presence = createContext<WithPresence>((action) => action());
 
-/** Does what may need presence: asks for a code where the gateway says so, then does it again. */
+/** Does what may need presence: asks for it where the gateway says so, then does it again. */
 export function useWithPresence(): WithPresence {
   return useContext(Presence);
 }
@@ -56,31 +60,19 @@ export function PresenceProvider({ children }: { children: ReactNode }) {
 
 function PresenceDialog({ onDone }: { onDone: (present: boolean) => void }) {
   const me = useQuery(meQuery);
+  const options = useQuery(signInQuery);
   const [code, setCode] = useState('');
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
-  if (me.data?.authenticator === false) {
-    return (
-      <Dialog title="This needs an authenticator" onClose={() => onDone(false)}>
-        <p className="text-soft">
-          What you are about to do needs you here, not only your browser: a code from an authenticator app shows that.
-        </p>
-        <Actions>
-          <Link
-            to="/authenticator"
-            onClick={() => onDone(false)}
-            className="inline-flex h-8 items-center rounded-medium bg-accent-fill px-3 font-medium text-on-accent"
-          >
-            Enrol an authenticator
-          </Link>
-        </Actions>
-      </Dialog>
-    );
-  }
-  const submit = async () => {
+  if (me.data === undefined || options.data === undefined) return null;
+  const { authenticator, passkeys, company } = me.data;
+  const passkey = passkeys > 0 && passkeysHere(options.data.passkeys_at);
+  if (!authenticator && !passkey && !company) return <NothingEnrolled onDone={onDone} />;
+  const showing = async (work: () => Promise<Me>) => {
     setBusy(true);
+    setError(undefined);
     try {
-      queryClient.setQueryData(meQuery.queryKey, await ask('me.present', { body: { code } }));
+      queryClient.setQueryData(meQuery.queryKey, await work());
       onDone(true);
     } catch (failure) {
       setError(failure);
@@ -88,17 +80,64 @@ function PresenceDialog({ onDone }: { onDone: (present: boolean) => void }) {
     }
     setBusy(false);
   };
+  const byPasskey = () =>
+    showing(async () => {
+      const { question } = await ask('me.present.passkey', {});
+      return ask('me.present.passkey.answer', { body: { answer: await askPasskey(question) } });
+    });
+  const byCode = () => showing(() => ask('me.present', { body: { code } }));
   return (
-    <Dialog title="Are you here?" onClose={() => onDone(false)} onSubmit={submit}>
-      <p className="text-soft">A cookie alone may not do this. Your code counts for a few minutes.</p>
-      <CodeField value={code} onChange={setCode} />
+    <Dialog title="Are you here?" onClose={() => onDone(false)} onSubmit={authenticator ? byCode : () => undefined}>
+      <p className="text-soft">A cookie alone may not do this. It counts for a few minutes.</p>
+      {passkey && (
+        <Button kind={authenticator ? 'plain' : 'primary'} onClick={byPasskey} busy={busy} className="h-9">
+          Use a passkey
+        </Button>
+      )}
+      {company && (
+        <Button onClick={() => void goAway('presence').catch(setError)} busy={busy} className="h-9">
+          Sign in again with <Text value={options.data.company ?? 'your company'} />
+        </Button>
+      )}
+      {authenticator && <CodeField value={code} onChange={setCode} />}
       <Refused error={error} />
       <Actions>
         <Button onClick={() => onDone(false)}>Cancel</Button>
-        <Button kind="primary" type="submit" busy={busy} disabled={code.length !== 6}>
-          Go on
-        </Button>
+        {authenticator && (
+          <Button kind="primary" type="submit" busy={busy} disabled={code.length !== 6}>
+            Go on
+          </Button>
+        )}
       </Actions>
     </Dialog>
+  );
+}
+
+function NothingEnrolled({ onDone }: { onDone: (present: boolean) => void }) {
+  return (
+    <Dialog title="This needs an authenticator" onClose={() => onDone(false)}>
+      <p className="text-soft">
+        What you are about to do needs you here, not only your browser: a passkey, or a code from an authenticator app,
+        shows that.
+      </p>
+      <Actions>
+        <EnrolLink to="/passkeys" word="Add a passkey" onDone={onDone} />
+        <EnrolLink to="/authenticator" word="Enrol an authenticator" onDone={onDone} />
+      </Actions>
+    </Dialog>
+  );
+}
+
+type EnrolProps = { to: '/passkeys' | '/authenticator'; word: string; onDone: (present: boolean) => void };
+
+function EnrolLink({ to, word, onDone }: EnrolProps) {
+  return (
+    <Link
+      to={to}
+      onClick={() => onDone(false)}
+      className="inline-flex h-8 items-center rounded-medium bg-accent-fill px-3 font-medium text-on-accent"
+    >
+      {word}
+    </Link>
   );
 }

@@ -1,34 +1,34 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { Input } from '../../api/contract/index.ts';
 import { ask } from '../data/client.ts';
 import { shortId } from '../data/format.ts';
-import { agentsQuery, queryClient, runsQuery, statusQuery } from '../data/queries.ts';
+import { useNames } from '../data/identity-queries.ts';
+import { queryClient, statusQuery } from '../data/queries.ts';
 import { Button } from '../parts/button.tsx';
 import { Command } from '../parts/copy.tsx';
 import { Actions, Dialog } from '../parts/dialog.tsx';
 import { Field, Select } from '../parts/field.tsx';
 import { Refused } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
+import { type Choices, KINDS, type StopKind, useChoices } from './stop-choices.ts';
 
-export type StopTarget = { kind: 'all' | 'agent' | 'run' | 'upstream'; id?: string };
-
-const KINDS = [
-  ['agent', 'One agent'],
-  ['run', 'One run'],
-  ['upstream', 'One server behind the gateway'],
-  ['all', 'Everything'],
-] as const;
+export type StopTarget = { kind: StopKind; id?: string };
 
 /** The red control. It says what it will stop, in words, before it does. */
 export function StopDialog({ initial, onClose }: { initial: StopTarget | undefined; onClose: () => void }) {
-  const [kind, setKind] = useState<StopTarget['kind']>(initial?.kind ?? 'agent');
-  const choices = useChoices(kind);
-  const [chosen, setChosen] = useState(initial?.id);
+  const [kind, setKind] = useState<StopKind>(initial?.kind ?? 'agent');
+  const listed = useChoices(kind);
+  const [chosen, setChosen] = useState(initial?.id ?? '');
   const [reason, setReason] = useState('');
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
-  const id = kind === 'all' ? undefined : (choices.find(([value]) => value === chosen)?.[0] ?? choices[0]?.[0]);
+  // What was pointed at is offered, also where this person may not list its kind.
+  const named = kind === initial?.kind && initial.id !== undefined ? initial.id : undefined;
+  const choices: Choices =
+    named === undefined || listed.some(([value]) => value === named) ? listed : [[named, named], ...listed];
+  const known = choices.find(([value]) => value === chosen)?.[0] ?? choices[0]?.[0];
+  const id = kind === 'all' ? undefined : (known ?? (chosen === '' ? undefined : chosen));
   const ready = reason !== '' && (kind === 'all' || id !== undefined);
   const submit = async () => {
     if (!ready) return;
@@ -45,28 +45,14 @@ export function StopDialog({ initial, onClose }: { initial: StopTarget | undefin
   };
   return (
     <Dialog title="Stop" onClose={onClose} onSubmit={submit}>
-      <Select label="What" value={kind} onChange={(event) => setKind(event.target.value as StopTarget['kind'])}>
+      <Select label="What" value={kind} onChange={(event) => setKind(event.target.value as StopKind)}>
         {KINDS.map(([value, label]) => (
           <option key={value} value={value}>
             {label}
           </option>
         ))}
       </Select>
-      {kind !== 'all' && (
-        <Select
-          label="Which"
-          value={id ?? ''}
-          onChange={(event) => setChosen(event.target.value)}
-          disabled={choices.length === 0}
-        >
-          {choices.length === 0 && <option value="">There is none</option>}
-          {choices.map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </Select>
-      )}
+      {kind !== 'all' && <Which choices={choices} value={id ?? ''} onChoose={setChosen} />}
       <Field
         label="Why"
         required
@@ -81,45 +67,57 @@ export function StopDialog({ initial, onClose }: { initial: StopTarget | undefin
       <Actions>
         <Button onClick={onClose}>Cancel</Button>
         <Button kind="stop" type="submit" busy={busy} disabled={!ready}>
-          Stop {kind === 'all' ? 'everything' : id === undefined ? '' : shortId(id)}
+          Stop {kind === 'all' ? 'everything' : (choices.find(([value]) => value === id)?.[2] ?? shortId(id ?? ''))}
         </Button>
       </Actions>
     </Dialog>
   );
 }
 
-function Consequence({ kind, id }: { kind: StopTarget['kind']; id: string | undefined }) {
-  const status = useQuery(statusQuery);
-  const open = status.data?.in_flight ?? 0;
-  const name = id === undefined ? '' : <Text value={id} className="font-medium" />;
-  const what = {
-    all: <>Everything stops. Whatever is in flight ({open} now) is cut; every agent is refused</>,
-    agent: <>Agent {name} stops. Whatever it has in flight is cut; everything it asks for is refused</>,
-    run: <>Run {name} stops. Whatever it has in flight is cut; it cannot go on</>,
-    upstream: <>Nobody reaches {name} any more. Whatever is in flight to it is cut</>,
-  }[kind];
+/** Of those that are there, else by its id. */
+function Which({ choices, value, onChoose }: { choices: Choices; value: string; onChoose: (id: string) => void }) {
+  if (choices.length === 0) {
+    return (
+      <Field
+        label="Which"
+        hint="None is listed here. Its id works as well."
+        maxLength={200}
+        value={value}
+        onChange={(event) => onChoose(event.target.value)}
+      />
+    );
+  }
   return (
-    <p className="rounded-medium bg-deny-soft px-3 py-2 text-deny" aria-live="polite">
-      {what}, at once and on every replica, until someone lifts the stop. Lifting needs presence.
-    </p>
+    <Select label="Which" value={value} onChange={(event) => onChoose(event.target.value)}>
+      {choices.map(([id, label]) => (
+        <option key={id} value={id}>
+          {label}
+        </option>
+      ))}
+    </Select>
   );
 }
 
-/** Ids to choose from, with what a person knows them by. */
-function useChoices(kind: StopTarget['kind']): [string, string][] {
-  const agents = useQuery({ ...agentsQuery, enabled: kind === 'agent' });
-  const runs = useQuery({ ...runsQuery, enabled: kind === 'run' });
+function Consequence({ kind, id }: { kind: StopKind; id: string | undefined }) {
   const status = useQuery(statusQuery);
-  switch (kind) {
-    case 'all':
-      return [];
-    case 'agent':
-      return (agents.data?.agents ?? []).map(({ id, owner }) => [id, `${id} (${owner})`]);
-    case 'run':
-      return (runs.data?.runs ?? [])
-        .filter(({ ended_at, expires_at }) => ended_at === null && expires_at > Date.now())
-        .map(({ id, agent, job }) => [id, `${agent}, ${job} · ${shortId(id)}`]);
-    case 'upstream':
-      return (status.data?.upstreams ?? []).map(({ server }) => [server, server]);
-  }
+  const nameOf = useNames();
+  const open = status.data?.in_flight ?? 0;
+  const name =
+    id === undefined ? '' : <Text value={kind === 'user' ? nameOf(id) : id} className="break-all font-medium" />;
+  const what: Record<StopKind, ReactNode> = {
+    all: <>Everything stops. Whatever is in flight ({open} now) is cut; every agent is refused</>,
+    agent: <>Agent {name} stops. Whatever it has in flight is cut; everything it asks for is refused</>,
+    user: <>Nothing happens in the name of {name} any more, whichever agent asks. Whatever is in flight is cut</>,
+    run: <>Run {name} stops. Whatever it has in flight is cut; it cannot go on</>,
+    delegation: <>Delegation {name} stops, with all that was lent on from it. Whatever is in flight on it is cut</>,
+    key: <>Key {name} is worth nothing any more, whoever holds it. Whatever it has in flight is cut</>,
+    token: <>Token {name} is worth nothing any more, whoever holds it. Whatever it has in flight is cut</>,
+    upstream: <>Nobody reaches {name} any more. Whatever is in flight to it is cut</>,
+    tool: <>Nobody calls {name} any more. Whatever is in flight to it is cut; the server’s other tools go on</>,
+  };
+  return (
+    <p className="rounded-medium bg-deny-soft px-3 py-2 text-deny" aria-live="polite">
+      {what[kind]}, at once and on every replica, until someone lifts the stop. Lifting needs presence.
+    </p>
+  );
 }

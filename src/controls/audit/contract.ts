@@ -12,6 +12,7 @@ import type {
 import type { Refusal, RefusalCode } from '../../core/refusal.ts';
 import type { Database, Transaction } from '../../storage/index.ts';
 import type { LogFiles } from './files.ts';
+import type { Flood } from './flood.ts';
 import type { LedgerKeys } from './keys.ts';
 import type { Witness, WitnessPost } from './witness.ts';
 
@@ -126,7 +127,7 @@ export interface Ledger {
   /** Id of the durable receipt; undefined while the log cannot be written: the gap is counted and stated later. */
   refusal(draft: RefusalDraft): Promise<string | undefined>;
   /** A refusal before identity: counted, one receipt for each code, source and second. Never waits, never fails. */
-  flood(event: { code: RefusalCode; source: string }): void;
+  flood(event: Pick<Flood, 'code' | 'source'> & Partial<Flood>): void;
   /**
    * The receipt of a change of the system itself: in the caller's transaction (neither exists without the other) or, with
    * none, in a commit of its own. In a transaction, call it last: it holds the replica's place in the log to the end.
@@ -159,6 +160,9 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
+/** A gap in the log: how many receipts there are not, and since when. */
+export type Missed = { count: number; since: number };
+
 export type LedgerOptions = {
   db: Database;
   clock: Clock;
@@ -184,6 +188,10 @@ export type LedgerOptions = {
   reserve_bytes?: number;
   /** Runs `work` when what is arriving now has arrived; so that one commit serves all of it. Default: `setImmediate`. */
   defer?: (work: () => void) => void;
+  /** Refusals that could not be recorded before this ledger was opened. */
+  missed?: Missed;
+  /** Told when `status` or `checkpoint` may say something else than before. */
+  changed?: () => void;
   /** Told of failures that nobody else handles. */
   report: (problem: string, error: unknown) => void;
 };

@@ -1,18 +1,18 @@
 import { hash } from 'node:crypto';
-import type { Clock, Random } from '../../core/clock.ts';
-import { newId } from '../../core/ids.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { EntityRef } from '../../core/principal.ts';
 import { RECEIPT_VERSION } from '../../core/receipt.ts';
 import type { ControlDraft, ExchangeDraft, IntentDraft, OutcomeDraft, RefusalDraft } from './contract.ts';
 import type { Draft } from './epoch.ts';
 import type { Flood } from './flood.ts';
+import type { ReceiptId } from './receipt-ids.ts';
 import { nameDigest, type Seal } from './seal.ts';
 import type { ReceiptRow } from './store.ts';
 
 export type DrafterParts = {
   clock: Clock;
-  random: Random;
+  nextId: () => ReceiptId;
   seal: Seal;
   build: string;
   config_digest: () => string;
@@ -32,7 +32,7 @@ export class Drafter {
   }
 
   intent({ facts, payload }: IntentDraft, references: References): Draft {
-    const head = this.#head();
+    const { head, slot } = this.#head();
     const names = facts.accesses.map(({ resource }) => plain(resource));
     const sealed = this.#sealed({ names, value: payload });
     const receipt = {
@@ -42,11 +42,11 @@ export class Drafter {
       accesses: this.#accesses(facts.accesses, sealed.salt),
       payload: sealed.digest,
     } as const;
-    return { receipt, ...references, payload: sealed };
+    return { receipt, slot, ...references, payload: sealed };
   }
 
   refusal({ kind, code, facts, checks, payload }: RefusalDraft, references: References): Draft {
-    const head = this.#head();
+    const { head, slot } = this.#head();
     const { accesses, ...rest } = facts;
     const names = accesses?.map(({ resource }) => plain(resource)) ?? null;
     const isSealed = names !== null || payload !== undefined;
@@ -60,14 +60,14 @@ export class Drafter {
       ...(accesses && sealed ? { accesses: this.#accesses(accesses, sealed.salt) } : {}),
       payload: sealed?.digest ?? null,
     };
-    return { receipt, ...references, payload: sealed };
+    return { receipt, slot, ...references, payload: sealed };
   }
 
   outcome({ payload, ...facts }: OutcomeDraft, about: number): Draft {
-    const head = this.#head();
+    const { head, slot } = this.#head();
     const sealed = payload === undefined ? undefined : this.#sealed({ names: null, value: payload });
     const receipt = { ...head, ...facts, kind: 'outcome', payload: sealed?.digest ?? null } as const;
-    return { receipt, about, follows: null, payload: sealed };
+    return { receipt, slot, about, follows: null, payload: sealed };
   }
 
   /** What is said of an intent whose replica does not know, or no longer lives to say, what became of it. */
@@ -90,28 +90,30 @@ export class Drafter {
   }
 
   control({ payload, ...facts }: ControlDraft): Draft {
-    const head = this.#head();
+    const { head, slot } = this.#head();
     const sealed = payload === undefined ? undefined : this.#sealed({ names: null, value: payload });
     const receipt = { ...head, ...facts, kind: 'control', payload: sealed?.digest ?? null } as const;
-    return { receipt, ...NO_REFERENCES, payload: sealed };
+    return { receipt, slot, ...NO_REFERENCES, payload: sealed };
   }
 
   flood({ code, source, second, count }: Flood): Draft {
-    const head = this.#head();
+    const { head, slot } = this.#head();
     const sealed = this.#sealed({ names: [source], value: null });
     const source_digest = nameDigest(sealed.salt, { type: 'Source', id: source });
     const receipt = { ...head, kind: 'flood', code, source_digest, second, count, payload: sealed.digest } as const;
-    return { receipt, ...NO_REFERENCES, payload: sealed };
+    return { receipt, slot, ...NO_REFERENCES, payload: sealed };
   }
 
   gap(count: number, since: number): Draft {
-    return { receipt: { ...this.#head(), kind: 'gap', count, since }, ...NO_REFERENCES, payload: undefined };
+    const { head, slot } = this.#head();
+    return { receipt: { ...head, kind: 'gap', count, since }, slot, ...NO_REFERENCES, payload: undefined };
   }
 
   #head() {
-    const { clock, random, build, config_digest } = this.#parts;
-    const id = newId('rcp', random);
-    return { version: RECEIPT_VERSION, id, time: clock.now(), build, config_digest: config_digest() } as const;
+    const { clock, nextId, build, config_digest } = this.#parts;
+    const { id, slot } = nextId();
+    const head = { version: RECEIPT_VERSION, id, time: clock.now(), build, config_digest: config_digest() } as const;
+    return { head, slot };
   }
 
   #sealed(content: { names: JsonValue; value: JsonValue }) {

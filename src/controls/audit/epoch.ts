@@ -19,6 +19,8 @@ export class EpochClosed extends StorageError {
 /** A receipt that is ready but for its place in the epoch. */
 export type Draft = {
   receipt: Unplaced;
+  /** What stands in the index for its id. */
+  slot: Uint8Array | null;
   about: number | null;
   follows: number | null;
   payload: Sealed | undefined;
@@ -26,6 +28,9 @@ export type Draft = {
 
 /** What one epoch wrote lately, so that the sequencer need not read it back. */
 export type Written = { text: string; leaf: Hash };
+
+/** Receipts written in a transaction that has not ended: the seat of the first, the others follow it. */
+export type Batch = { seat: number; receipts: readonly Written[] };
 
 const RECENT_MAX = 4_096;
 
@@ -36,7 +41,7 @@ const RECENT_MAX = 4_096;
 export class EpochWriter {
   readonly replica: string;
   readonly epoch: number;
-  /** A ring by n. What a rolled-back transaction left here is overwritten by the one that takes its place. */
+  /** A ring by n; only what is committed, since another thread may take the place that a rolled-back transaction gave up. */
   readonly #recent: (Written & { n: number })[] = [];
 
   constructor(replica: string, epoch: number) {
@@ -44,19 +49,21 @@ export class EpochWriter {
     this.epoch = epoch;
   }
 
-  /** `settled`: every intent before that place has its outcome. Returns the seat of the first; the others follow it. */
-  async write(tx: Transaction, drafts: readonly Draft[], settled: number): Promise<number> {
+  /** `settled`: every intent before that place has its outcome. */
+  async write(tx: Transaction, drafts: readonly Draft[], settled: number): Promise<Batch> {
     const first = await takePlaces(tx, this.epoch, drafts.length, settled);
     if (first === undefined) throw new EpochClosed(this.epoch);
+    const receipts: Written[] = [];
     let prev = await this.#leafBefore(tx, first);
     const rows = drafts.map((draft, at) => {
       const n = first + at;
       const text = receiptText(draft.receipt, { replica: this.replica, epoch: this.epoch, n, prev });
       prev = leafHash(text);
-      this.#recent[n % RECENT_MAX] = { n, text, leaf: prev };
+      receipts.push({ text, leaf: prev });
       return {
         seat: seatOf(this.epoch, n),
         id: draft.receipt.id,
+        slot: draft.slot,
         kind: draft.receipt.kind,
         about: draft.about,
         follows: draft.follows,
@@ -66,10 +73,17 @@ export class EpochWriter {
       };
     });
     await insertReceipts(tx, rows);
-    return seatOf(this.epoch, first);
+    return { seat: seatOf(this.epoch, first), receipts };
   }
 
-  /** Only for places that are known to be committed. */
+  /** Once its transaction has committed. */
+  remember({ seat, receipts }: Batch): void {
+    const first = seat - seatOf(this.epoch, 0);
+    for (const [at, { text, leaf }] of receipts.entries()) {
+      this.#recent[(first + at) % RECENT_MAX] = { n: first + at, text, leaf };
+    }
+  }
+
   recent(n: number): Written | undefined {
     const written = this.#recent[n % RECENT_MAX];
     return written?.n === n ? written : undefined;

@@ -114,23 +114,24 @@ export class GroupCommit {
     const writer = this.#parts.writer();
     const refused = new Map<Item, ItemResult>();
     let kept: readonly Item[] = [];
-    let first = 0;
     const written = await this.#parts.db.transaction(async (tx) => {
       refused.clear();
       setAside(group, writer, refused);
       await this.#judge(tx, group, refused);
       kept = refused.size === 0 ? group : group.filter((item) => !refused.has(item));
-      if (kept.length === 0) return 0;
+      if (kept.length === 0) return undefined;
       const drafts = kept.map(({ draft }) => draft);
       if (preface !== undefined) drafts.unshift(preface.draft);
-      const seat = await writer.write(tx, drafts, this.#parts.settled());
-      first = preface === undefined ? seat : seat + 1;
-      return drafts.length;
+      return writer.write(tx, drafts, this.#parts.settled());
     });
-    if (written > 0) preface?.written();
+    if (written !== undefined) {
+      writer.remember(written);
+      preface?.written();
+    }
+    const first = (written?.seat ?? 0) + (preface === undefined ? 0 : 1);
     for (const [at, item] of kept.entries()) item.settle({ kind: 'written', seat: first + at });
     for (const [item, result] of refused) item.settle(result);
-    if (written > 0) this.#parts.committed(written);
+    if (written !== undefined) this.#parts.committed(written.receipts.length);
   }
 
   /** Only what is not stale claims its proof: a stale item comes back with the same one. */

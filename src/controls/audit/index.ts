@@ -33,6 +33,7 @@ export { directoryFiles, type LogFiles } from './files.ts';
 export { type LedgerKeys, ledgerVerifierKey, makeLedgerKeys, openLedgerKeys } from './keys.ts';
 export { openLedger } from './ledger.ts';
 export { migrations } from './store.ts';
+export { openThreadedLedger, type ThreadedLedgerOptions } from './threaded-ledger.ts';
 export {
   type Problem,
   type ProblemCode,

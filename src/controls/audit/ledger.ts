@@ -22,9 +22,20 @@ import { GroupCommit, type ItemResult, WAITING_MAX } from './group-commit.ts';
 import { type OldLog, TransparencyLog } from './log.ts';
 import { OpenIntents } from './open-intents.ts';
 import { LogReader } from './reader.ts';
+import { ID_KEY_BYTES, ReceiptIds } from './receipt-ids.ts';
 import { Seal } from './seal.ts';
 import { Space } from './space.ts';
-import { beat, closeEpoch, destroyKey, epochOf, forgetOldPages, openEpoch, openIntents, seatById } from './store.ts';
+import {
+  beat,
+  closeEpoch,
+  destroyKey,
+  epochOf,
+  forgetOldPages,
+  idKey,
+  openEpoch,
+  openIntents,
+  seatById,
+} from './store.ts';
 import { takeOverLapsed } from './takeover.ts';
 
 const TICK_MS = 1_000;
@@ -33,12 +44,17 @@ const SETTLE_TICKS = 60;
 const OPEN_ATTEMPTS_MAX = 8;
 
 /** Opens the log: a new epoch of this replica, the tree checked against what was published, the dead epochs closed. */
-export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+export async function openLedger(options: LedgerOptions): Promise<WorkingLedger> {
+  const { db, random } = options;
+  const key = await db.transaction((tx) => idKey(tx, random(ID_KEY_BYTES)));
   const epoch = await nextEpoch(options);
-  const ledger = new GroupedLedger(options, epoch);
+  const ledger = new GroupedLedger(options, epoch, new ReceiptIds(key, options));
   await ledger.start();
   return ledger;
 }
+
+/** `touch`: somebody else wrote receipts in its epoch. */
+export type WorkingLedger = Ledger & { touch(): void };
 
 /** Two replicas that start at once ask for the same epoch; one gets it. */
 async function nextEpoch({ db, replica }: LedgerOptions): Promise<number> {
@@ -52,14 +68,14 @@ async function nextEpoch({ db, replica }: LedgerOptions): Promise<number> {
   }
 }
 
-class GroupedLedger implements Ledger {
+class GroupedLedger implements WorkingLedger {
   readonly #options: LedgerOptions;
   readonly #drafter: Drafter;
   readonly #commits: GroupCommit;
   readonly #aftermath: Aftermath;
   readonly #open = new OpenIntents();
   readonly #floods = new Floods();
-  readonly #gap = new Gap();
+  readonly #gap: Gap;
   readonly #space: Space;
   readonly #reader: LogReader;
   readonly #defer: (work: () => void) => void;
@@ -72,13 +88,14 @@ class GroupedLedger implements Ledger {
   #ticks = 0;
   readonly #underWay = new Map<string, Promise<unknown>>();
 
-  constructor(options: LedgerOptions, epoch: number) {
+  constructor(options: LedgerOptions, epoch: number, ids: ReceiptIds) {
     const { db, clock, random, build, config_digest, keys, claimProofs, stateVersion } = options;
     const seal = new Seal(keys.payload, random);
     this.#options = options;
+    this.#gap = new Gap(options.missed);
     this.#defer = options.defer ?? ((work) => setImmediate(work));
     this.#writer = new EpochWriter(options.replica, epoch);
-    this.#drafter = new Drafter({ clock, random, seal, build, config_digest });
+    this.#drafter = new Drafter({ clock, nextId: () => ids.next(), seal, build, config_digest });
     this.#space = new Space(options.files, options.reserve_bytes);
     const record = (draft: ControlDraft) => this.control(undefined, draft);
     this.#reader = new LogReader({ db, seal, record });
@@ -106,7 +123,8 @@ class GroupedLedger implements Ledger {
   async start(): Promise<void> {
     const { db, clock, origin, keys, files, high_water, witnesses, report } = this.#options;
     const parts = { db, clock, origin, keys, files, highWater: high_water ?? files, witnesses, report };
-    this.#log = await TransparencyLog.open({ ...parts, defer: this.#defer, writer: () => this.#writer });
+    const changed = this.#options.changed ?? (() => {});
+    this.#log = await TransparencyLog.open({ ...parts, changed, defer: this.#defer, writer: () => this.#writer });
     await this.#space.check();
     await this.#takeOver();
     this.#log.touch();
@@ -186,8 +204,8 @@ class GroupedLedger implements Ledger {
     return this.#gap.add(this.#now());
   }
 
-  flood({ code, source }: { code: Flood['code']; source: string }): void {
-    this.#floods.add({ code, source, second: this.#second(), count: 1 });
+  flood(event: Pick<Flood, 'code' | 'source'> & Partial<Flood>): void {
+    this.#floods.add({ second: this.#second(), count: 1, ...event });
   }
 
   async control(tx: Transaction | undefined, draft: ControlDraft): Promise<string> {
@@ -200,6 +218,10 @@ class GroupedLedger implements Ledger {
     const result = await this.#submit(prepared);
     if (result.kind === 'written') return prepared.receipt.id;
     throw result.kind === 'failed' ? result.error : new Error(`a control receipt is not ${result.kind}`);
+  }
+
+  touch(): void {
+    this.#log.touch();
   }
 
   story(receipt: string, options: { reader?: string } = {}): Promise<Story | undefined> {
@@ -227,7 +249,7 @@ class GroupedLedger implements Ledger {
   }
 
   async erase(receipts: readonly string[], by: string): Promise<number> {
-    const { db } = this.#options;
+    const { db, clock } = this.#options;
     const erased = await db.transaction(async (tx) => {
       let count = 0;
       for (const id of receipts) if (await destroyKey(tx, id)) count += 1;
@@ -237,7 +259,7 @@ class GroupedLedger implements Ledger {
       await this.control(tx, { event: 'payload.erase', by, subject, before: null, after, payload });
       return count;
     });
-    await forgetOldPages(db);
+    await forgetOldPages(db, clock);
     return erased;
   }
 
@@ -341,12 +363,15 @@ class GroupedLedger implements Ledger {
   }
 
   #onCommitted(count: number): void {
+    const recovered = this.#failure !== undefined;
     this.#failure = undefined;
     this.#log.touch(count);
+    if (recovered) this.#options.changed?.();
   }
 
   #onFailed(error: unknown): void {
     this.#failure = error instanceof Error ? error.message : String(error);
+    this.#options.changed?.();
     this.#space
       .relieve()
       .catch((problem: unknown) => this.#options.report('the reserve could not be released', problem));
@@ -364,7 +389,7 @@ class GroupedLedger implements Ledger {
   #tick(): void {
     this.#ticks += 1;
     this.#writeFloods(this.#second());
-    this.#aside('the disk could not be looked at', () => this.#space.check());
+    this.#aside('the disk could not be looked at', () => this.#look());
     // One process on one disk: nobody else waits for its heartbeat.
     if (this.#options.db.dialect === 'postgres') {
       this.#aside('the heartbeat could not be written', () => this.#beat());
@@ -381,6 +406,12 @@ class GroupedLedger implements Ledger {
       .catch((error: unknown) => this.#options.report(problem, error))
       .finally(() => this.#underWay.delete(problem));
     this.#underWay.set(problem, done);
+  }
+
+  async #look(): Promise<void> {
+    const { low } = this.#space;
+    await this.#space.check();
+    if (this.#space.low !== low) this.#options.changed?.();
   }
 
   async #beat(): Promise<void> {

@@ -27,6 +27,8 @@ export type LogParts = {
   witnesses: LedgerOptions['witnesses'];
   defer: (work: () => void) => void;
   writer: () => EpochWriter;
+  /** Told when the tree or what is published of it is another. */
+  changed: () => void;
   report: (problem: string, error: unknown) => void;
 };
 
@@ -126,6 +128,7 @@ export class TransparencyLog {
     if (size === this.#told) return;
     this.#told = size;
     for (const listener of this.#listeners) listener(size);
+    this.#parts.changed();
   }
 
   /** Files are written while the next receipts are sequenced, but never two publications at once. */
@@ -142,6 +145,7 @@ export class TransparencyLog {
     if (!publisher.isDue(sequencer.edge.size)) return;
     this.#published_at = this.#parts.clock.monotonic();
     await publisher.publish(sequencer.edge.take());
+    this.#parts.changed();
     // For replicas that did not sign it.
     if (publisher.newest !== undefined) await saveCheckpoint(this.#parts.db, fork, publisher.newest.text);
   }
@@ -154,6 +158,7 @@ export class TransparencyLog {
     } catch (error) {
       if (error instanceof LogForked) this.#state = { kind: 'forked', reason: error.message };
       this.#parts.report(`the log could not be ${what}`, error);
+      this.#parts.changed();
     }
   }
 

@@ -54,18 +54,21 @@ const capture = {
 const kind = (name: string): string => `"(${name})"`;
 
 const access = object({ action: text, resource_digest: digest, resource_type: text });
+const link = object({ actor: text, expires_at: count, grant: nullable(text), scope_digest: text });
 const check = object({ stage: text, us: count, verdict: text });
 const label = object({ confidentiality: text, integrity: text });
 const agent = object({ id: text, owner: text, version: text });
 const credential = object({ kind: text, thumbprint: text });
 const policy = object({ errors: list(text), ids: list(text), obligations: list(text), set: text, shadow: list(text) });
 const request = object({ bytes: count, received: text, sent: nullable(text) });
+const tool = object({ manifest: digest, pin_approval: text });
 const head = { time: count, version: '1' };
 
 const exchange = (kinds: string, code: Members): Members => ({
   accesses: list(access),
   agent,
   build: text,
+  chain: list(link),
   checks: list(check),
   ...code,
   config_digest: text,
@@ -83,11 +86,14 @@ const exchange = (kinds: string, code: Members): Members => ({
   policy,
   prev: capture.prev,
   protocol: text,
+  purpose: nullable(text),
   replica: capture.replica,
   request,
   run: text,
   state_version: count,
+  subject: nullable(text),
   time: count,
+  tool: nullable(tool),
   trace: nullable(text),
   upstream: nullable(text),
   version: '1',

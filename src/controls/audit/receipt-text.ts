@@ -52,6 +52,7 @@ function intentOf(receipt: Of<'intent'>, place: Place): object {
     accesses: accesses(receipt.accesses),
     agent: agent(receipt.agent),
     build: receipt.build,
+    chain: chain(receipt.chain),
     checks: checks(receipt.checks),
     config_digest: receipt.config_digest,
     continues: receipt.continues,
@@ -68,11 +69,14 @@ function intentOf(receipt: Of<'intent'>, place: Place): object {
     policy: policy(receipt.policy),
     prev: place.prev,
     protocol: receipt.protocol,
+    purpose: receipt.purpose,
     replica: place.replica,
     request: request(receipt.request),
     run: receipt.run,
     state_version: whole(receipt.state_version),
+    subject: receipt.subject,
     time: whole(receipt.time),
+    tool: receipt.tool && tool(receipt.tool),
     trace: receipt.trace,
     upstream: receipt.upstream,
     version: receipt.version,
@@ -85,6 +89,7 @@ function refusalOf(receipt: Of<'refusal' | 'hold'>, place: Place): object {
     accesses: receipt.accesses && accesses(receipt.accesses),
     agent: receipt.agent && agent(receipt.agent),
     build: receipt.build,
+    chain: receipt.chain && chain(receipt.chain),
     checks: checks(receipt.checks),
     code: receipt.code,
     config_digest: receipt.config_digest,
@@ -102,11 +107,14 @@ function refusalOf(receipt: Of<'refusal' | 'hold'>, place: Place): object {
     policy: receipt.policy && policy(receipt.policy),
     prev: place.prev,
     protocol: receipt.protocol,
+    purpose: receipt.purpose,
     replica: place.replica,
     request: receipt.request && request(receipt.request),
     run: receipt.run,
     state_version: receipt.state_version === undefined ? undefined : whole(receipt.state_version),
+    subject: receipt.subject,
     time: whole(receipt.time),
+    tool: receipt.tool && tool(receipt.tool),
     trace: receipt.trace,
     upstream: receipt.upstream,
     version: receipt.version,
@@ -230,6 +238,15 @@ function agent({ id, owner, version }: ExchangeFacts['agent']): object {
   return { id, owner, version };
 }
 
+function chain(links: ExchangeFacts['chain']): object[] {
+  return links.map(({ actor, expires_at, grant, scope_digest }) => ({
+    actor,
+    expires_at: whole(expires_at),
+    grant,
+    scope_digest,
+  }));
+}
+
 function checks(list: ExchangeFacts['checks']): object[] {
   return list.map(({ stage, us, verdict }) => ({ stage, us: whole(us), verdict }));
 }
@@ -250,6 +267,10 @@ function policy({ errors, ids, obligations, set, shadow }: ExchangeFacts['policy
     set,
     shadow: bounded(shadow),
   };
+}
+
+function tool({ manifest, pin_approval }: NonNullable<ExchangeFacts['tool']>): object {
+  return { manifest, pin_approval };
 }
 
 function request({ bytes, received, sent }: ExchangeFacts['request']): object {

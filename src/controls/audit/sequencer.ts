@@ -72,10 +72,10 @@ export class Sequencer {
     }
     if (pending.length === 0) return false;
     if (!now && head.holder !== holder && head.holder_until > (await db.now())) return false;
-    return this.#sequence(head, pending);
+    return this.#sequence(head, pending, now);
   }
 
-  async #sequence(head: HeadRow, pending: readonly Unsequenced[]): Promise<boolean> {
+  async #sequence(head: HeadRow, pending: readonly Unsequenced[], now: boolean): Promise<boolean> {
     const { db, holder } = this.#parts;
     const batches = await this.#collect(head.size, pending);
     const edge = this.#edge.copy();
@@ -89,7 +89,8 @@ export class Sequencer {
     });
     if (!isFirst) return true;
     this.#grow(edge);
-    return edge.size - head.size >= STEP_MAX;
+    // What was not remembered yet is being made durable: its turn comes.
+    return edge.size - head.size >= STEP_MAX || (now && edge.size - head.size < countOf(pending));
   }
 
   async #collect(size: number, pending: readonly Unsequenced[]): Promise<Batch[]> {
@@ -99,22 +100,24 @@ export class Sequencer {
       const count = Math.min(n - done, STEP_MAX - (index - size));
       if (count === 0) break;
       const entries = this.#remembered(epoch, done, count) ?? (await this.#read(epoch, done, count));
-      batches.push({ span: { first_index: index, first_seat: seatOf(epoch, done), entries: count }, epoch, entries });
-      index += count;
+      const span = { first_index: index, first_seat: seatOf(epoch, done), entries: entries.length };
+      batches.push({ span, epoch, entries });
+      index += entries.length;
     }
     return batches;
   }
 
+  /** As many as are remembered without a gap; undefined where the first is not. */
   #remembered(epoch: number, from: number, count: number): Written[] | undefined {
     const writer = this.#parts.writer();
     if (writer.epoch !== epoch) return undefined;
     const entries: Written[] = [];
     for (let n = from; n < from + count; n += 1) {
       const written = writer.recent(n);
-      if (written === undefined) return undefined;
+      if (written === undefined) break;
       entries.push(written);
     }
-    return entries;
+    return entries.length === 0 ? undefined : entries;
   }
 
   async #read(epoch: number, from: number, count: number): Promise<Written[]> {
@@ -149,6 +152,10 @@ export class Sequencer {
     edge.inherit(this.#edge);
     this.#edge = edge;
   }
+}
+
+function countOf(pending: readonly Unsequenced[]): number {
+  return pending.reduce((sum, { n, done }) => sum + n - done, 0);
 }
 
 /** A copy of `edge` with the database's entries up to `size`. @throws LogForked where one is missing. */

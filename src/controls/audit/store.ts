@@ -1,4 +1,14 @@
-import type { Database, Migration, Row, Sql, SqlValue, Transaction } from '../../storage/index.ts';
+import { type Clock, sleep } from '../../core/clock.ts';
+import {
+  type Database,
+  type Migration,
+  type Row,
+  type Sql,
+  type SqlValue,
+  StorageError,
+  type Transaction,
+} from '../../storage/index.ts';
+import { slotOf } from './receipt-ids.ts';
 
 /**
  * All SQL of the log. A receipt's row never changes but to lose its payload's key. Its *seat* is epoch and n in one number,
@@ -24,6 +34,15 @@ export const migrations: readonly Migration[] = [
       create table audit_head (
         one bigint primary key, fork bigint not null, origin text not null, size bigint not null, root text not null,
         holder text not null, holder_until bigint not null, checkpoint text);`,
+  },
+  {
+    id: 'audit/0002-slots',
+    sql: `
+      create table audit_id_key (one bigint primary key, bytes bytea not null);
+      alter table audit_receipts add column slot bytea;
+      create unique index audit_receipts_slot on audit_receipts (slot) where slot is not null;
+      drop index audit_receipts_id;
+      create unique index audit_receipts_id on audit_receipts (id) where slot is null;`,
   },
 ];
 
@@ -55,6 +74,10 @@ export type ReceiptRow = {
 
 const RECEIPT_COLUMNS = ['seat', 'id', 'kind', 'about', 'follows', 'body', 'seed', 'sealed'] as const;
 const RECEIPT_LIST = RECEIPT_COLUMNS.join(', ');
+const INSERT_COLUMNS = [...RECEIPT_COLUMNS, 'slot'];
+
+/** `slot`: what its id stands for in the index; an id without one is there itself. */
+export type NewReceiptRow = ReceiptRow & { slot: Uint8Array | null };
 
 /** One text for each power of two, so that a group of any size is a handful of statements that are prepared once. */
 const INSERT_ROWS_MAX = 256;
@@ -63,23 +86,23 @@ const inserts = new Map<number, string>();
 function insertText(rows: number): string {
   let text = inserts.get(rows);
   if (text === undefined) {
-    const width = RECEIPT_COLUMNS.length;
+    const width = INSERT_COLUMNS.length;
     const tuples = Array.from({ length: rows }, (_, row) => {
-      return `(${RECEIPT_COLUMNS.map((_column, at) => `$${row * width + at + 1}`).join(', ')})`;
+      return `(${INSERT_COLUMNS.map((_column, at) => `$${row * width + at + 1}`).join(', ')})`;
     });
-    text = `insert into audit_receipts (${RECEIPT_LIST}) values ${tuples.join(', ')}`;
+    text = `insert into audit_receipts (${INSERT_COLUMNS.join(', ')}) values ${tuples.join(', ')}`;
     inserts.set(rows, text);
   }
   return text;
 }
 
-export async function insertReceipts(tx: Transaction, rows: readonly ReceiptRow[]): Promise<void> {
+export async function insertReceipts(tx: Transaction, rows: readonly NewReceiptRow[]): Promise<void> {
   for (let at = 0; at < rows.length; ) {
     let count = INSERT_ROWS_MAX;
     while (count > rows.length - at) count /= 2;
     const values: SqlValue[] = [];
     for (const row of rows.slice(at, at + count)) {
-      values.push(row.seat, row.id, row.kind, row.about, row.follows, row.body, row.seed, row.sealed);
+      values.push(row.seat, row.id, row.kind, row.about, row.follows, row.body, row.seed, row.sealed, row.slot);
     }
     await tx.query(insertText(count), values);
     at += count;
@@ -158,13 +181,30 @@ export async function openIntents(
   );
 }
 
+/** The key of this database's ids, `proposed` where it has none yet. */
+export async function idKey(tx: Transaction, proposed: Uint8Array): Promise<Uint8Array> {
+  await tx.query('insert into audit_id_key (one, bytes) values (1, $1) on conflict (one) do nothing', [proposed]);
+  return (await knownIdKey(tx)) ?? proposed;
+}
+
+async function knownIdKey(sql: Sql): Promise<Uint8Array | undefined> {
+  return (await sql.query<{ bytes: Uint8Array }>('select bytes from audit_id_key where one = 1'))[0]?.bytes;
+}
+
 export async function receiptById(sql: Sql, id: string): Promise<ReceiptRow | undefined> {
-  const text = `select ${RECEIPT_LIST} from audit_receipts where id = $1`;
-  return (await sql.query<Row & ReceiptRow>(text, [id]))[0];
+  return byId<Row & ReceiptRow>(sql, RECEIPT_LIST, id);
 }
 
 export async function seatById(sql: Sql, id: string): Promise<number | undefined> {
-  return (await sql.query<{ seat: number }>('select seat from audit_receipts where id = $1', [id]))[0]?.seat;
+  return (await byId<{ seat: number }>(sql, 'seat', id))?.seat;
+}
+
+async function byId<R extends Row>(sql: Sql, columns: string, id: string): Promise<R | undefined> {
+  const key = await knownIdKey(sql);
+  const slot = key && slotOf(key, id);
+  const text = `select ${columns} from audit_receipts where`;
+  const [row] = slot === undefined ? [] : await sql.query<R>(`${text} slot = $1 and id = $2`, [slot, id]);
+  return row ?? (await sql.query<R>(`${text} id = $1 and slot is null`, [id]))[0];
 }
 
 export async function receiptAt(sql: Sql, seat: number): Promise<ReceiptRow | undefined> {
@@ -190,17 +230,29 @@ export async function receiptsAbout(sql: Sql, seat: number): Promise<ReceiptRow[
 
 /** Destroys the payload's key; false where there was none. It stands before the long columns, so in the row's own page. */
 export async function destroyKey(tx: Transaction, id: string): Promise<boolean> {
-  const text = 'update audit_receipts set seed = null where id = $1 and seed is not null returning seat';
-  return (await tx.query(text, [id])).length === 1;
+  const seat = await seatById(tx, id);
+  if (seat === undefined) return false;
+  const text = 'update audit_receipts set seed = null where seat = $1 and seed is not null returning seat';
+  return (await tx.query(text, [seat])).length === 1;
 }
 
 /**
  * After a destruction: what SQLite's write-ahead log still holds of the rows as they were is written over and cut off. On
  * PostgreSQL old row versions go with VACUUM and archived logs with their retention, which are the operator's.
  */
-export async function forgetOldPages(db: Database): Promise<void> {
-  if (db.dialect === 'sqlite') await db.query('pragma wal_checkpoint(truncate)');
+export async function forgetOldPages(db: Database, clock: Clock): Promise<void> {
+  if (db.dialect !== 'sqlite') return;
+  // Whoever reads at this moment, in another thread, keeps the log from being cut off.
+  for (let attempt = 1; attempt <= FORGET_ATTEMPTS_MAX; attempt += 1) {
+    const [row] = await db.query<{ busy: number }>('pragma wal_checkpoint(truncate)');
+    if (row?.busy !== 1) return;
+    await sleep(clock, FORGET_AGAIN_MS);
+  }
+  throw new StorageError('unavailable', 'the keys are destroyed, but old pages of the database still hold them');
 }
+
+const FORGET_ATTEMPTS_MAX = 100;
+const FORGET_AGAIN_MS = 20;
 
 export type HeadRow = {
   fork: number;

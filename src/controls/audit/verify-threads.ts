@@ -105,7 +105,7 @@ class Thread {
     // In the published package this file is JavaScript, and the thread's too.
     const file = new URL(`./verify-threads${extname(import.meta.url)}`, import.meta.url);
     this.#work = work;
-    this.#worker = new Worker(file, { workerData: { folder } });
+    this.#worker = new Worker(file, { workerData: { folder }, execArgv: ['--report-exclude-env'] });
     this.#worker.on('message', (message: BundleSummary[] | 'ready') => this.#onMessage(message));
     this.#worker.on('error', (error) => work.fail(error));
     this.#worker.on('exit', () => this.#isOver || work.fail(new Error('a thread of the verifier ended')));

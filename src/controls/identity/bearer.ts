@@ -62,6 +62,8 @@ export function openBearers(parts: BearerParts): Tokens & BearerReader {
       credential: { kind: 'bearer', thumbprint: token.id },
       token: token.id,
       run,
+      subject: token.subject,
+      chain: [],
       proof: undefined,
     };
     return standingRefusal(parts.standing, caller) ?? caller;
@@ -79,6 +81,7 @@ export function openBearers(parts: BearerParts): Tokens & BearerReader {
     if (token === undefined && !lookups.take('')) return refuse('token_unknown', 'no live bearer token has this hash');
     if (token === undefined) return unknown(digest, () => read(secret), parts);
     if (token.expires_at <= now) return refuse('token_expired', `token ${token.id} has expired`);
+    if (token.only_run !== null) return callerOf(token, token.only_run);
     const known = current.get(token.id);
     if (known !== undefined && isOpen(known, now, parts)) {
       known.used_at = now;
@@ -157,7 +160,8 @@ async function issue(
       return refuse('input_invalid', problem, { public: problem });
     }
     const { generation } = known;
-    await insertToken(tx, { id, secret: hashSecret(secret), agent, generation, job, issued_at, expires_at });
+    const stored = { id, secret: hashSecret(secret), agent, generation, job, issued_at, expires_at };
+    await insertToken(tx, { ...stored, only_run: null });
     const after = digestOf({ id, agent, generation, job, issued_at, expires_at });
     await parts.record(tx, { event: 'token.issue', by, subject: id, before: null, after, payload: { agent, job } });
     return { id, agent, job, issued_at, expires_at, revoked_at: null };

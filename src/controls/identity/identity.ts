@@ -1,25 +1,39 @@
-import { isRefusal, refuse } from '../../core/refusal.ts';
-import { openTokenReader } from './access-token.ts';
+import { type AccessToken, openTokenReader } from './access-token.ts';
 import { openAgents } from './agents.ts';
-import { openAuthenticate } from './authenticate.ts';
-import { openAuthorizationServer } from './authorization-server.ts';
+import { callerOf, openAuthenticate } from './authenticate.ts';
+import { nonceSecret, openNonces } from './authorization/nonces.ts';
+import { openAuthorizationServer } from './authorization/server.ts';
+import { pruneArtefacts } from './authorization/store.ts';
 import { openBearers } from './bearer.ts';
-import { type ChangeParts, change, TOPIC } from './change.ts';
+import { type ChangeParts, TOPIC } from './change.ts';
 import { claimProofs } from './claims.ts';
 import type { Identity, IdentityParts } from './contract.ts';
-import { digestOf } from './digest.ts';
-import { publicHalf } from './identity-keys.ts';
-import { openPeople } from './people.ts';
+import { Chains, DEPTH_MAX_USUAL } from './delegation/chain.ts';
+import { openDelegations } from './delegation/delegations.ts';
+import { tokenExchange } from './delegation/exchange.ts';
+import { pruneHops } from './delegation/store.ts';
+import { FOREIGN_RUN_IDLE_MS_MAX, openFederation } from './federation/federation.ts';
+import { openWorkloadTokens } from './federation/issue.ts';
+import { pruneForeignRuns } from './federation/store.ts';
+import { openManifests } from './manifests/manifests.ts';
+import { openPeople } from './people/people.ts';
+import { SESSION_IDLE_MS_MAX } from './people/sessions.ts';
+import { prunePeople } from './people/store.ts';
 import { openProofReader } from './proof.ts';
 import { challenges, protectedResource } from './resource-metadata.ts';
 import { openRuns } from './runs.ts';
-import { SESSION_IDLE_MS_MAX } from './sessions.ts';
-import { KEY_MS_MAX, Standing } from './standing.ts';
+import { knownHere } from './signals/known.ts';
+import { NO_SIGNALS, openSignals } from './signals/open.ts';
+import { pruneEvents } from './signals/store.ts';
+import { openTransmitter } from './signals/transmit.ts';
+import { type KeptSigningKeys, openSigningKeys } from './signing-keys.ts';
+import { openSpiffe } from './spiffe/spiffe.ts';
+import { Standing } from './standing.ts';
 import { openStops } from './stops.ts';
 import { pruneAssertions, pruneProofs } from './store/claims.ts';
-import { prunePeople } from './store/people.ts';
-import { type StoredKey, saveSigningKey, signingKeyUse } from './store/signing-keys.ts';
 import { openTime } from './time.ts';
+import { openUpstreamTokens } from './upstream-tokens/upstream-tokens.ts';
+import { openVault } from './vault/vault.ts';
 
 /** Between two sweeps, and between two pieces of one while there is more: SQLite does one thing at once. */
 const SWEEP_MS = 1_000;
@@ -27,31 +41,56 @@ const PIECE_MS = 5;
 const PIECE_ROWS = 128;
 /** A replica whose clock is behind may still accept a proof for this long. */
 const CLAIM_MS_KEPT = 60_000;
+/** Longer than an event is accepted after its time of issue. */
+const EVENT_MS_KEPT = 8 * 24 * 60 * 60_000;
 /** How often the rest is done, and a replica says that its signing key is in use. */
 const SLOW_EVERY_MS = 20_000;
 
 /** Joins the parts. Reads what stands, makes this replica's signing key known, and begins to follow changes. */
 export async function openIdentity(given: IdentityParts): Promise<Identity> {
-  const { db, clock, random, state, keys, record, report } = given;
+  const { db, clock, random, keys } = given;
   const issuer = given.issuer.replace(/\/+$/, '');
   const time = openTime({ db, clock });
   const standing = new Standing(db, time);
-  const parts: ChangeParts & typeof given = { ...given, issuer, standing, time };
+  const settings = given.signals ?? NO_SIGNALS;
+  const told = { issuer, now: () => time.now(), key: settings.key, sinks: settings.transmit };
+  const transmitter = openTransmitter({ ...given, ...told });
+  const record = transmitter.recording(given.record);
+  const parts: ChangeParts & typeof given = { ...given, record, issuer, standing, time };
   await standing.refresh();
-  await publishSigningKey(parts);
+  const signingKeys = await openSigningKeys(parts);
   const now = (): number => time.now();
-  const runs = openRuns({ ...parts, random });
+  const depthMax = given.delegationDepthMax ?? (() => DEPTH_MAX_USUAL);
+  const hops = { issuer, signingKey: (kid: string) => standing.grantKeys.get(kid)?.key, depthMax };
+  const chains = new Chains({ ...hops, db, now });
+  const runs = openRuns({ ...parts, random, chains });
+  const delegations = openDelegations({ ...parts, ...hops, random, chains, runs });
   const bearers = openBearers({ ...parts, clock, random, runs });
   const stops = openStops({ ...parts, clock, random });
   const tokens = openTokenReader({ issuer, now, signingKey: (kid) => standing.signingKeys.get(kid)?.key });
-  const proofs = openProofReader({ issuer, random, now, signatures: given.signatures ?? 'on threads' });
-  const unlisten = state.onChange(async (_version, topics) => {
-    if (topics.has(TOPIC)) await standing.refresh();
-  });
-  standing.onChange(() => runs.forget());
-  const endSweeps = sweepRepeatedly(parts);
+  const known = openNonces(nonceSecret(keys.sealing), now);
+  const policy = () => given.authorization().dpop_nonces;
+  const signatures = given.signatures ?? 'on threads';
+  const proofs = openProofReader({ issuer, random, now, signatures, nonces: { policy, known } });
+  const federation = openFederation({ ...parts, proofs, runs, trusted: given.issuers ?? [] });
+  const workloads = openWorkloadTokens({ ...parts, federation, proofs, runs });
+  const unlisten = follow(parts, signingKeys);
+  for (const remembered of [chains, runs]) standing.onChange(() => remembered.forget());
+  const fetchDocument = given.documents.configured({ addresses: given.vault.addresses });
+  const vault = await openVault({ ...parts, keySource: given.vault.keys, fetchDocument });
+  const spiffe = given.spiffe === undefined ? undefined : await openSpiffe({ ...parts, ...given.spiffe, runs });
+  const reading = { standing, tokens, proofs, bearers, chains, federation, svids: spiffe?.svids };
+  const holderOf = (token: AccessToken) => callerOf(token, undefined, reading);
+  const exchange = tokenExchange({ db, standing, tokens, delegations, holderOf });
+  const signals = openSignals({ ...parts, ...told, settings, transmitter, stops, ...knownHere(parts) });
+  const issuing = { runs, grants: [exchange], workloads, svids: spiffe?.svids };
+  const authorization = openAuthorizationServer({ ...parts, ...issuing });
+  const manifests = await openManifests(parts);
+  const endSweeps = sweepRepeatedly(parts, signingKeys);
   return {
-    authenticate: openAuthenticate({ standing, tokens, proofs, bearers }),
+    signals,
+    signingKeys,
+    authenticate: openAuthenticate(reading),
     loadRun: (caller) => runs.load(caller),
     claimProofs,
     now,
@@ -59,44 +98,40 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
     agents: openAgents(parts),
     tokens: { issue: bearers.issue, revoke: bearers.revoke, list: bearers.list },
     runs,
-    people: openPeople({ ...parts, clock, random, keys }),
-    authorizationServer: openAuthorizationServer({ ...parts, record, report, runs }),
-    challenges: (refusal, path) => challenges(refusal, path, issuer),
+    delegations,
+    manifests,
+    upstreamTokens: openUpstreamTokens({ ...parts, clock, random }),
+    vault,
+    people: openPeople({ ...parts, settings: given.people ?? { console_url: () => issuer, separation: [] } }),
+    authorizationServer: authorization.server,
+    consents: authorization.consents,
+    spiffe,
+    challenges: (refusal, path) =>
+      challenges(refusal, path, { issuer, nonce: policy() === 'off' ? undefined : known.next() }),
     protectedResource: (path) => protectedResource(path, issuer),
     async close() {
       unlisten();
       endSweeps();
+      spiffe?.close();
+      manifests.close();
       stops.close();
+      signals.close();
+      transmitter.close();
+      await vault.close();
     },
   };
 }
 
-/** Other replicas verify this one's tokens by the public half. To rotate it, remove the file and start again. */
-async function publishSigningKey(parts: ChangeParts & IdentityParts): Promise<void> {
-  const key = storedKey(parts);
-  if (parts.standing.signingKeys.has(key.kid)) return;
-  const done = await change<undefined>(parts, async (tx, now) => {
-    // Replicas that share a key and start together: one writes it, and a version with no change behind it is not made.
-    const used_at = await signingKeyUse(tx, key.kid);
-    if (used_at !== undefined && used_at > now - KEY_MS_MAX) return refuse('already_exists', `key ${key.kid} is known`);
-    await saveSigningKey(tx, key, now);
-    const after = digestOf(publicHalf(parts.keys.signing.reveal()));
-    const before = used_at === undefined ? null : after;
-    await parts.record(tx, { event: 'key.create', by: 'gateway', subject: key.kid, before, after });
-    return undefined;
+function follow({ state, standing }: ChangeParts, signingKeys: KeptSigningKeys): () => void {
+  return state.onChange(async (_version, topics) => {
+    if (!topics.has(TOPIC)) return;
+    await standing.refresh();
+    signingKeys.follow();
   });
-  if (!isRefusal(done)) return;
-  if (done.code !== 'already_exists') throw new Error(`the signing key could not be made known: ${done.reason}`);
-  await parts.standing.refresh();
-}
-
-function storedKey({ keys }: IdentityParts): StoredKey {
-  const signing = keys.signing.reveal();
-  return { kid: signing.kid, jwk: JSON.stringify(publicHalf(signing)) };
 }
 
 /** Says that this replica is here and forgets what has expired, never on a request's time. */
-function sweepRepeatedly(parts: ChangeParts & IdentityParts): () => void {
+function sweepRepeatedly(parts: ChangeParts & IdentityParts, signingKeys: KeptSigningKeys): () => void {
   const { clock, db, time, standing, report } = parts;
   let cancel = (): void => {};
   let closed = false;
@@ -107,9 +142,13 @@ function sweepRepeatedly(parts: ChangeParts & IdentityParts): () => void {
     const now = time.now();
     if (now - slow_at > SLOW_EVERY_MS) {
       slow_at = now;
-      await saveSigningKey(db, storedKey(parts), now);
+      await signingKeys.beat(now);
       await standing.refreshKeys();
       await pruneAssertions(db, now - CLAIM_MS_KEPT);
+      await pruneEvents(db, now - EVENT_MS_KEPT);
+      await pruneForeignRuns(db, now - FOREIGN_RUN_IDLE_MS_MAX);
+      await pruneHops(db, now - CLAIM_MS_KEPT);
+      await pruneArtefacts(db, now - CLAIM_MS_KEPT);
       await prunePeople(db, now, now - SESSION_IDLE_MS_MAX);
     }
     return pruneProofs(db, now - CLAIM_MS_KEPT, PIECE_ROWS);

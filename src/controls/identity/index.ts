@@ -15,10 +15,14 @@
  * a single point that everything waits for), sessions as authentication (MCP warns against it), and refresh tokens (a key
  * can always ask again).
  */
+export type { ConsentQuestion, Consents, GrantEntry, Verdict } from './authorization/contract.ts';
+export type { AuthorizationSettings, SignInRule } from './authorization/settings.ts';
 export type {
   AgentEntry,
   Agents,
+  AskedRun,
   AuthorizationServer,
+  Challenges,
   ControlChange,
   Identity,
   IdentityParts,
@@ -37,7 +41,29 @@ export type {
   Tokens,
 } from './contract.ts';
 export { STOP_KINDS } from './contract.ts';
+export type { DelegationEntry, Delegations, Lent } from './delegation/contract.ts';
+export type { TrustedIssuer } from './federation/contract.ts';
 export { openIdentity } from './identity.ts';
-export type { IdentityKeys, SigningJwk } from './identity-keys.ts';
+export type { IdentityKeys, SigningJwk, Succession } from './identity-keys.ts';
 export { registeredThumbprint } from './jwk.ts';
-export { identityMigrations } from './store/migrations.ts';
+export type { Decided, Manifests, PartDetail, PartEntry, PartRef, ToolFacts } from './manifests/contract.ts';
+export { identityMigrations } from './migrations.ts';
+export type { PasskeyAnswer, PasskeyEntry, PeopleSettings } from './people/contract.ts';
+export type { SignalSettings, SignalSink, SignalSource, Signals, SignalsJwk } from './signals/contract.ts';
+export type { AuthorityKeys, AuthorityShelf } from './spiffe/authorities.ts';
+export { type Bundle, writeBundle } from './spiffe/bundle.ts';
+export type { ServerCredentials, Spiffe, SpiffeSettings, SpiffeStatus } from './spiffe/contract.ts';
+export type { Mapped, MappingRule } from './spiffe/mapping.ts';
+export { CHAIN_LENGTH_MAX } from './spiffe/verify-svid.ts';
+export { jwtBundle, type WorkloadApi } from './spiffe/workload-api.ts';
+export {
+  readJwtSvidRequest,
+  readValidateRequest,
+  writeJwtBundles,
+  writeJwtSvid,
+  writeValidated,
+  writeX509Bundles,
+  writeX509Svid,
+} from './spiffe/workload-messages.ts';
+export type { Consent, TokenClient, TokenSource, UpstreamTokens } from './upstream-tokens/contract.ts';
+export { type NewVaultEntry, VAULT_KINDS, type Vault, type VaultEntry, type VaultKeySource } from './vault/contract.ts';

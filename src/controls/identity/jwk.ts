@@ -15,13 +15,16 @@ const COORDINATE = /^[A-Za-z0-9_-]{43}$/;
 /** Private members of RFC 7518 and RFC 8037: a key that carries one is a secret that somebody is about to lose. */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const;
 
-export type KeyProblem = { problem: string };
+/** `private`: the key is its owner's secret, and known to others now. */
+export type KeyProblem = { problem: string; private?: true };
 
 /** Only the members that matter are kept, so that a thumbprint names exactly what is stored. */
 export function readPublicJwk(value: unknown): PublicJwk | KeyProblem {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { problem: 'a key is a JSON object' };
   const jwk = value as Record<string, unknown>;
-  if (PRIVATE_MEMBERS.some((member) => member in jwk)) return { problem: 'the key contains its private half' };
+  if (PRIVATE_MEMBERS.some((member) => member in jwk)) {
+    return { problem: 'the key contains its private half', private: true };
+  }
   const { kty, crv, x, y } = jwk;
   if (kty === 'EC' && crv === 'P-256' && isCoordinate(x) && isCoordinate(y)) return { kty, crv, x, y };
   if (kty === 'OKP' && crv === 'Ed25519' && isCoordinate(x) && y === undefined) return { kty, crv, x };

@@ -1,4 +1,6 @@
+import { createPrivateKey, sign } from 'node:crypto';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
+import type { SigningJwk } from './identity-keys.ts';
 
 /** Three segments of base64url (RFC 7515, section 3.1), and the text that the signature covers. */
 export type CompactJws = { header: string; payload: string; signature: string; signed: string };
@@ -29,4 +31,16 @@ export function decodeSegment(segment: string): JsonObject | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** RFC 7515 with ES256, the signature as RFC 7518, section 3.4 has it. */
+export function signJws(header: { typ: string }, claims: object, { kid, ...jwk }: SigningJwk): string {
+  const signed = `${encode({ ...header, alg: 'ES256', kid })}.${encode(claims)}`;
+  const key = createPrivateKey({ key: jwk, format: 'jwk' });
+  const signature = sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' });
+  return `${signed}.${signature.toString('base64url')}`;
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
 }

@@ -1,9 +1,14 @@
 import { hash } from 'node:crypto';
 import type { Random } from '../../core/clock.ts';
 
+/** 32 bytes, one for each character. */
+export type Mark = string & { readonly of: 'proof' };
+
 /** Proofs that one generation holds. Two generations of 16 bytes a slot: 4 MB, allocated once. */
 const PROOFS_MAX = 65_536;
 const SLOTS = PROOFS_MAX * 2;
+/** Of 32 bits, kept of each mark. */
+const WORDS = 4;
 
 /**
  * The proofs seen lately by this process. It only saves work: what counts is the unique index that the intent claims, so
@@ -19,14 +24,17 @@ export class ReplayWindow {
     this.#key = Buffer.from(random(16)).toString('base64url');
   }
 
-  seen(jkt: string, jti: string): boolean {
-    const mark = this.#mark(jkt, jti);
+  /** What stands for one proof here. */
+  markOf(jkt: string, jti: string): Mark {
+    return hash('sha256', `${this.#key}.${jkt}.${jti}`, 'latin1') as Mark;
+  }
+
+  seen(mark: Mark): boolean {
     return this.#young.has(mark) || this.#old.has(mark);
   }
 
   /** False where it was there already: two requests with one proof may be in flight together. */
-  add(jkt: string, jti: string): boolean {
-    const mark = this.#mark(jkt, jti);
+  add(mark: Mark): boolean {
     if (this.#young.has(mark) || this.#old.has(mark)) return false;
     if (this.#young.count >= PROOFS_MAX) {
       [this.#young, this.#old] = [this.#old, this.#young];
@@ -35,46 +43,47 @@ export class ReplayWindow {
     this.#young.add(mark);
     return true;
   }
-
-  #mark(jkt: string, jti: string): Buffer {
-    return hash('sha256', `${this.#key}.${jkt}.${jti}`, 'buffer');
-  }
 }
 
 class Generation {
-  readonly #words = new BigUint64Array(SLOTS * 2);
+  readonly #words = new Uint32Array(SLOTS * WORDS);
   count = 0;
 
-  has(mark: Buffer): boolean {
-    return this.#words[this.#slot(mark) * 2 + 1] !== 0n;
+  has(mark: Mark): boolean {
+    return this.#words[this.#slot(mark) * WORDS] !== 0;
   }
 
-  add(mark: Buffer): void {
-    const slot = this.#slot(mark);
-    this.#words[slot * 2] = mark.readBigUInt64LE(0);
-    this.#words[slot * 2 + 1] = secondWord(mark);
+  add(mark: Mark): void {
+    const at = this.#slot(mark) * WORDS;
+    for (let word = 0; word < WORDS; word += 1) this.#words[at + word] = wordOf(mark, word);
     this.count += 1;
   }
 
   clear(): void {
-    this.#words.fill(0n);
+    this.#words.fill(0);
     this.count = 0;
   }
 
   /** The slot that holds the mark, or the free one where it would go. At most half of the slots are taken. */
-  #slot(mark: Buffer): number {
-    const first = mark.readBigUInt64LE(0);
-    const second = secondWord(mark);
-    let slot = mark.readUInt32LE(16) % SLOTS;
-    while (this.#words[slot * 2 + 1] !== 0n) {
-      if (this.#words[slot * 2] === first && this.#words[slot * 2 + 1] === second) return slot;
+  #slot(mark: Mark): number {
+    let slot = wordOf(mark, WORDS) % SLOTS;
+    while (this.#words[slot * WORDS] !== 0) {
+      if (this.#holds(slot * WORDS, mark)) return slot;
       slot = (slot + 1) % SLOTS;
     }
     return slot;
   }
+
+  #holds(at: number, mark: Mark): boolean {
+    for (let word = 0; word < WORDS; word += 1) if (this.#words[at + word] !== wordOf(mark, word)) return false;
+    return true;
+  }
 }
 
-/** Never zero, which means a free slot. */
-function secondWord(mark: Buffer): bigint {
-  return mark.readBigUInt64LE(8) | 1n;
+/** The first is never zero, which means a free slot. */
+function wordOf(mark: Mark, word: number): number {
+  const at = word * 4;
+  const low = mark.charCodeAt(at) | (mark.charCodeAt(at + 1) << 8) | (mark.charCodeAt(at + 2) << 16);
+  const value = (low | (mark.charCodeAt(at + 3) << 24)) >>> 0;
+  return word === 0 ? (value | 1) >>> 0 : value;
 }

@@ -4,7 +4,7 @@ import type { AgentEntry, Stop, StopKind } from './contract.ts';
 import { keyObjectOf, readPublicJwk } from './jwk.ts';
 import { loadAgents, type StoredAgent } from './store/agents.ts';
 import { loadEndedSince } from './store/runs.ts';
-import { loadSigningKeys, type StoredKey } from './store/signing-keys.ts';
+import { type KeptKey, loadSigningKeys } from './store/signing-keys.ts';
 import { loadStops } from './store/stops.ts';
 import { loadLiveTokens, type StoredToken } from './store/tokens.ts';
 import type { Time } from './time.ts';
@@ -18,7 +18,10 @@ const ENDED_MS_KEPT = 60 * 60_000;
  */
 export const KEY_MS_MAX = 30 * 60_000;
 
-export type SigningKey = { key: KeyObject; jwk: string };
+/** A delegation lives a day at most, and outlives the key that signed it. */
+const GRANT_KEY_MS_MAX = 24 * 60 * 60_000 + KEY_MS_MAX;
+
+export type SigningKey = KeptKey & { key: KeyObject };
 export type AgentStanding = StoredAgent & { entry: AgentEntry };
 
 /**
@@ -30,6 +33,8 @@ export class Standing {
   /** By the hash of their secret. */
   tokens: ReadonlyMap<string, StoredToken> = new Map();
   signingKeys: ReadonlyMap<string, SigningKey> = new Map();
+  /** Those, and the ones before them: for delegations, which stand in the database as they were signed. */
+  grantKeys: ReadonlyMap<string, SigningKey> = new Map();
   readonly #db: Database;
   readonly #time: Time;
   readonly #listeners = new Set<() => void>();
@@ -72,14 +77,17 @@ export class Standing {
   }
 
   async refreshKeys(): Promise<void> {
-    const keys = await loadSigningKeys(this.#db, this.#time.now() - KEY_MS_MAX);
-    this.signingKeys = new Map(keys.flatMap((stored) => this.#imported(stored)));
+    const now = this.#time.now();
+    const kept = await loadSigningKeys(this.#db, now - GRANT_KEY_MS_MAX);
+    const keys = kept.flatMap((stored) => this.#imported(stored));
+    this.grantKeys = new Map(keys);
+    this.signingKeys = new Map(keys.filter(([, { used_at }]) => used_at > now - KEY_MS_MAX));
   }
 
   /** Importing a key costs as much as verifying with it, so one that is known is kept. */
-  #imported(stored: StoredKey): [string, SigningKey][] {
-    const known = this.signingKeys.get(stored.kid);
-    return known?.jwk === stored.jwk ? [[stored.kid, known]] : readSigningKey(stored);
+  #imported(stored: KeptKey): [string, SigningKey][] {
+    const known = this.grantKeys.get(stored.kid);
+    return known?.jwk === stored.jwk ? [[stored.kid, { ...stored, key: known.key }]] : readSigningKey(stored);
   }
 
   stops(): readonly Stop[] {
@@ -135,8 +143,8 @@ export class Standing {
 }
 
 function entryOf(agent: StoredAgent): AgentEntry {
-  const { id, owner, version, jobs, thumbprint, added_at } = agent;
-  return { id, owner, version, jobs, key: thumbprint, added_at };
+  const { id, owner, version, jobs, purposes, users, thumbprint, added_at } = agent;
+  return { id, owner, version, jobs, purposes, users, key: thumbprint, added_at };
 }
 
 function indexStops(stops: readonly Stop[]): Map<StopKind, Map<string, Stop>> {
@@ -148,8 +156,8 @@ function indexStops(stops: readonly Stop[]): Map<StopKind, Map<string, Stop>> {
   return index;
 }
 
-function readSigningKey({ kid, jwk }: StoredKey): [string, SigningKey][] {
-  const parsed = readPublicJwk(JSON.parse(jwk));
+function readSigningKey(stored: KeptKey): [string, SigningKey][] {
+  const parsed = readPublicJwk(JSON.parse(stored.jwk));
   const key = 'problem' in parsed ? undefined : keyObjectOf(parsed);
-  return key === undefined ? [] : [[kid, { key, jwk }]];
+  return key === undefined ? [] : [[stored.kid, { ...stored, key }]];
 }

@@ -27,8 +27,33 @@ export function stopOf(standing: Standing, caller: Caller): Refusal | undefined 
     standing.findStop('key', registered) ??
     standing.findStop('token', token) ??
     standing.findStop('run', run) ??
+    (caller.subject === null ? undefined : standing.findStop('user', caller.subject)) ??
+    chainStop(standing, caller.chain) ??
     (principal.type === 'Tool' ? standing.findStop('upstream', principal.id) : undefined);
   return stop === undefined ? undefined : stopped(stop);
+}
+
+/** Whoever is stopped anywhere in a chain has lent what it no longer has. */
+function chainStop(standing: Standing, chain: Caller['chain']): Stop | undefined {
+  for (const { actor, run, grant } of chain) {
+    const stop =
+      standing.findStop('agent', actor) ??
+      standing.findStop('run', run) ??
+      (grant === null ? undefined : standing.findStop('delegation', grant));
+    if (stop !== undefined) return stop;
+  }
+  return undefined;
+}
+
+/** The same where a link has gone by itself: an agent removed or registered anew, a run ended. */
+function chainRefusal(standing: Standing, chain: Caller['chain']): Refusal | undefined {
+  for (const { actor, generation, run } of chain) {
+    if (standing.agents.get(actor)?.generation !== generation) {
+      return refuse('token_revoked', `agent ${actor} of the delegation was removed or registered anew`);
+    }
+    if (standing.hasEnded(run)) return refuse('run_ended', `run ${run} of the delegation has ended`);
+  }
+  return undefined;
 }
 
 /** Why this caller may not go on: a stop, or what it stood on is gone. */
@@ -44,7 +69,7 @@ export function standingRefusal(standing: Standing, caller: Caller): Refusal | u
     return refuse('token_revoked', `token ${caller.token} was revoked or has expired`);
   }
   if (standing.hasEnded(caller.run)) return refuse('run_ended', `run ${caller.run} has ended`);
-  return undefined;
+  return chainRefusal(standing, caller.chain);
 }
 
 /** The same of what a run holds while nobody asks: no credential is there to be looked at, but its agent's key is. */
@@ -52,13 +77,15 @@ function runRefusal(standing: Standing, run: Run): Refusal | undefined {
   const agent = standing.agents.get(run.agent);
   if (agent === undefined) return refuse('agent_unknown', `agent ${run.agent} was removed`);
   if (standing.hasEnded(run.id)) return refuse('run_ended', `run ${run.id} has ended`);
-  if (!standing.anyStop) return undefined;
+  if (!standing.anyStop) return chainRefusal(standing, run.chain);
   const stop =
     standing.findStop('all', '') ??
     standing.findStop('agent', run.agent) ??
     standing.findStop('key', agent.thumbprint) ??
-    standing.findStop('run', run.id);
-  return stop === undefined ? undefined : stopped(stop);
+    standing.findStop('run', run.id) ??
+    (run.subject === null ? undefined : standing.findStop('user', run.subject.id)) ??
+    chainStop(standing, run.chain);
+  return stop === undefined ? chainRefusal(standing, run.chain) : stopped(stop);
 }
 
 function stopped(stop: Stop): Refusal {
@@ -76,7 +103,11 @@ export function openStops(parts: StopParts): StopList & { close(): void } {
     find(subject) {
       if ('held_by' in subject) return runRefusal(standing, subject.held_by);
       if (!('upstream' in subject)) return standingRefusal(standing, subject);
-      const stop = standing.findStop('all', '') ?? standing.findStop('upstream', subject.upstream);
+      const { upstream, tool } = subject;
+      const stop =
+        standing.findStop('all', '') ??
+        standing.findStop('upstream', upstream) ??
+        (tool === undefined ? undefined : standing.findStop('tool', tool));
       return stop === undefined ? undefined : stopped(stop);
     },
     async set({ kind, id, reason, by }) {

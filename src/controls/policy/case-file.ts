@@ -25,7 +25,11 @@ const policyCase = z
     /** The server that asks, for requests of an upstream to the agent `as`. */
     server: z.string().optional(),
     job: z.string().optional(),
-    credential: z.enum(['dpop', 'bearer']).default('dpop'),
+    purpose: z.string().optional(),
+    /** The user in whose name, and every agent of the delegation, the first one first. */
+    for: z.string().optional(),
+    through: z.array(z.string()).default([]),
+    credential: z.enum(['dpop', 'mtls', 'bearer']).default('dpop'),
     call: z.string().optional(),
     read: z.string().optional(),
     get: z.string().optional(),

@@ -2,7 +2,7 @@ import type { Decision, DecisionRequest } from '../../core/decision.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { LOWEST_LABEL } from '../../core/label.ts';
 import type { PromptDefinition, ServerCatalog, ToolDefinition } from '../../core/manifest.ts';
-import type { EntityRef, Principal } from '../../core/principal.ts';
+import type { EntityRef, Principal, Run } from '../../core/principal.ts';
 import { type CaseFile, type PolicyCase, readCaseFile } from './case-file.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createPolicySet } from './policy-set.ts';
@@ -110,12 +110,26 @@ function differencesOf(one: PolicyCase, decision: Decision): string[] {
   return differences;
 }
 
+const CASE_LINK = { generation: 1, run: 'run_case', grant: 'dlg_case', scope_digest: '', expires_at: 0 };
+
 function requestOf(file: CaseFile, one: PolicyCase): DecisionRequest {
   const id = one.as ?? Object.keys(file.agents)[0] ?? 'agent';
   const agent = { id, owner: 'someone', version: '1', jobs: [], ...file.agents[id] };
   const principal: Principal = one.server === undefined ? { type: 'Agent', id } : { type: 'Tool', id: one.server };
   const job = one.job ?? agent.jobs[0] ?? 'work';
-  const run = { id: 'run_case', agent: id, job, opened_by: id, opened_at: 0, expires_at: 0, labels: LOWEST_LABEL };
+  const run: Run = {
+    id: 'run_case',
+    agent: id,
+    job,
+    opened_by: id,
+    purpose: one.purpose ?? null,
+    subject: one.for === undefined ? null : { id: `usr_${one.for}`, name: one.for },
+    chain: one.through.map((actor) => ({ ...CASE_LINK, actor })),
+    scopes: [],
+    opened_at: 0,
+    expires_at: 0,
+    labels: LOWEST_LABEL,
+  };
   const kind = one.server === undefined ? one.credential : 'child';
   const access = { ...askedFor(one), args: one.with };
   return { principal, agent, credential: { kind, thumbprint: 'case' }, run, protocol: 'mcp', access };

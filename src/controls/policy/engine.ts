@@ -7,6 +7,7 @@ import type { Environment } from './cedar/environment.ts';
 import type { ListMemory } from './cedar/evaluator.ts';
 import { MAY_BE_FALSE, MAY_BE_TRUE, maskOf, UNKNOWN } from './cedar/results.ts';
 import { combine, invalidArguments, type LoadedOutcome, type LoadedPolicy } from './combine.ts';
+import { hopThatLacks, notLent } from './delegated.ts';
 import { createEntityCache, environmentOf, type RequestFacts, requesterOf } from './environment.ts';
 import { clausesBehind, explainOutcomes } from './explain.ts';
 import type { PolicySet } from './policy-set.ts';
@@ -82,6 +83,8 @@ class CedarEngine implements Engine {
   }
 
   decide(request: DecisionRequest): Decision {
+    const lacking = hopThatLacks(request, request.access);
+    if (lacking !== undefined) return notLent(lacking, request, this.#set.digest);
     const prepared = this.#prepare(request);
     if (prepared instanceof ArgumentsInvalid) return invalidArguments(prepared.message, this.#set.digest);
     return this.#combine(this.#evaluate(prepared), prepared.environment);
@@ -95,6 +98,8 @@ class CedarEngine implements Engine {
   }
 
   explain(request: DecisionRequest): Explanation {
+    const lacking = hopThatLacks(request, request.access);
+    if (lacking !== undefined) return { decision: notLent(lacking, request, this.#set.digest), policies: [] };
     const prepared = this.#prepare(request);
     if (prepared instanceof ArgumentsInvalid) {
       return { decision: invalidArguments(prepared.message, this.#set.digest), policies: [] };
@@ -112,6 +117,7 @@ class CedarEngine implements Engine {
       const key = `${action}\u0000${resource.type}\u0000${resource.id}`;
       const known = list.get(key);
       if (known !== undefined) return known;
+      if (hopThatLacks(facts, { action, resource }) !== undefined) return false;
       const environment = environmentOf(requester, action, this.#entityOf(resource), undefined);
       const shown = mayBePermitted(this.#evaluateListed(environment, memory));
       if (list.size >= LIST_ENTRIES_MAX) list.clear();
@@ -145,7 +151,7 @@ class CedarEngine implements Engine {
     const key = JSON.stringify([
       [principal.type, principal.id],
       [agent.id, agent.owner, agent.version, agent.jobs],
-      [run.id, run.job, run.opened_by],
+      [run.id, run.job, run.opened_by, run.purpose, run.subject?.id, run.subject?.name, run.chain, run.scopes],
       [credential.kind, protocol],
     ]);
     const list = this.#lists.get(key) ?? new Map<string, boolean>();

@@ -89,14 +89,29 @@ const CREDENTIALS = new Map<CredentialKind, CedarRecord>();
 function runRecord(run: Run): CedarRecord {
   const known = RUNS.get(run);
   if (known !== undefined) return known;
-  const fields = new Map<string, Value>([
-    ['id', run.id],
-    ['job', run.job],
-    ['opened_by', run.opened_by],
-  ]);
+  const { id, job, opened_by, purpose, subject } = run;
+  const fields = new Map<string, Value>(Object.entries({ id, job, opened_by }));
+  if (purpose !== null) fields.set('purpose', purpose);
+  if (subject !== null) fields.set('subject', new CedarRecord(new Map(Object.entries(subject))));
   const record = new CedarRecord(fields);
   RUNS.set(run, record);
   return record;
+}
+
+const NO_CHAIN = chainRecord([]);
+const CHAINS = new WeakMap<Run['chain'], CedarRecord>();
+
+/** All of a delegation's actors, for rules that forbid. */
+function chainOf({ chain }: Run): CedarRecord {
+  if (chain.length === 0) return NO_CHAIN;
+  const record = CHAINS.get(chain) ?? chainRecord(chain);
+  CHAINS.set(chain, record);
+  return record;
+}
+
+function chainRecord(chain: Run['chain']): CedarRecord {
+  const actors = new CedarSet([...new Set(chain.map(({ actor }) => actor))]);
+  return new CedarRecord(new Map<string, Value>(Object.entries({ depth: chain.length, actors })));
 }
 
 function credentialRecord(kind: CredentialKind): CedarRecord {
@@ -143,6 +158,7 @@ export type Requester = {
   principal: KnownEntity;
   agent: KnownEntity;
   run: CedarRecord;
+  chain: CedarRecord;
   credential: CedarRecord;
   protocol: string;
   /** The context with arguments unknown, made once for all candidates of a list. */
@@ -157,6 +173,7 @@ export function requesterOf(facts: RequestFacts, entityOf: (reference: EntityRef
     principal: isAgent ? agent : entityOf(principal),
     agent,
     run: runRecord(run),
+    chain: chainOf(run),
     credential: credentialRecord(credential.kind),
     protocol: facts.protocol,
     unknown: undefined,
@@ -193,6 +210,7 @@ function contextOf(requester: Requester, args: MappedArguments | undefined): Ced
   fields.set('nulls', args === undefined ? UNKNOWN : setOf(args.nulls));
   fields.set('unmapped', args === undefined ? UNKNOWN : setOf(args.unmapped));
   fields.set('run', requester.run);
+  fields.set('chain', requester.chain);
   fields.set('credential', requester.credential);
   fields.set('protocol', requester.protocol);
   return new CedarRecord(fields, args === undefined ? UNKNOWN : args.record.hidden);

@@ -51,6 +51,8 @@ function codeOf(error: unknown): string {
 const SETTLE_MS = 300;
 /** Network disks and mounted secrets tell nothing of changes. */
 const POLL_MS = 2_000;
+/** Policies, and the entities beside those of other applications. */
+const WATCHED = /\.(?:cedar|json)$/;
 
 /** Calls `changed` when names, sizes or times of the folder's policies differ. The returned function ends it. */
 export function watchFolder(folder: string, clock: Clock, changed: () => void): () => void {
@@ -91,7 +93,7 @@ function watchEvents(folder: string, happened: () => void): () => void {
 
 async function fingerprint(folder: string): Promise<string> {
   try {
-    const names = (await readdir(folder)).filter((name) => name.endsWith('.cedar')).sort();
+    const names = (await readdir(folder)).filter((name) => WATCHED.test(name)).sort();
     const facts = await Promise.all(names.map(async (name) => ({ name, facts: await stat(join(folder, name)) })));
     return facts.map(({ name, facts: { size, mtimeMs, ino } }) => `${name} ${size} ${mtimeMs} ${ino}`).join('\n');
   } catch (error) {

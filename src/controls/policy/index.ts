@@ -9,6 +9,9 @@
  * disagreement switches back to it. Rejected: OPA (a second runtime to compile with), CEL (expressions without a policy
  * model), generated JavaScript source (`new Function` turns a bug in an escape into code execution).
  */
+export { AGENT_ACTIONS, type AgentFactsAsked, denied, evaluateAgent } from './applications/about-agents.ts';
+export { type Applications, type ApplicationsParts, openApplications } from './applications/open.ts';
+export type { Named, Question, Verdict } from './applications/question.ts';
 export { type CaseResult, type CaseRun, testPolicies } from './cases.ts';
 export {
   type CheckOptions,

@@ -24,6 +24,18 @@ export function argumentReads(policy: PolicySource): ArgumentReads {
   return { paths, whole };
 }
 
+/** Whether a policy's conditions look at the delegation's chain. */
+export function readsDelegation({ json }: PolicySource): boolean {
+  const visit = (part: CedarJson): boolean => {
+    if (typeof part !== 'object') return false;
+    if (isArray(part)) return part.some(visit);
+    const chain = chainOf(part);
+    if (chain === undefined) return Object.values(part).some(visit);
+    return chain[0] === 'chain';
+  };
+  return json.conditions.some(({ body }) => visit(body as CedarJson));
+}
+
 /** `asked`: the chain ends in `has`, which looks at a name and at no value. */
 type Chain = string[] & { asked?: boolean };
 

@@ -4,6 +4,7 @@ import { readAnnotations } from './annotations.ts';
 import { tooComplex } from './cedar/complexity.ts';
 import { splitPolicies } from './cedar/lexer.ts';
 import { lineStarts, type PolicySource, placeIn, problemOf, unitsOf } from './places.ts';
+import { readsDelegation } from './reads.ts';
 import type { PolicyFile, PolicyProblem } from './types.ts';
 
 export type PolicyText = { files: readonly PolicyFile[]; policies: readonly PolicySource[]; problems: PolicyProblem[] };
@@ -24,6 +25,10 @@ export function readPolicies(
   for (const file of files) {
     for (const policy of readFile(file, problems)) {
       problems.push(...readAnnotations(policy, fulfillable));
+      if (policy.effect === 'permit' && readsDelegation(policy)) {
+        const message = 'a permit may not read context.chain: who stands between gives nobody a right';
+        problems.push(problemOf(policy, message, 'Permit by the agent and context.run.subject; forbid by the chain.'));
+      }
       const earlier = ids.get(policy.id);
       if (earlier !== undefined) {
         const message = `the id is taken by ${earlier.file}:${earlier.line}`;

@@ -13,6 +13,11 @@ export type ActionRow = {
 
 const AGENT = ['Agent'];
 
+/** What may be asked of the gateway as a policy decision point (AuthZEN): about whom, is in the question. */
+function asked(): ActionRow {
+  return { protocol: 'authzen', principals: AGENT, resources: ['DecisionPoint'], args: 'none' };
+}
+
 function mcp(principals: readonly string[], resources: readonly string[], args: ActionRow['args'] = 'none'): ActionRow {
   return { protocol: 'mcp', principals, resources, args };
 }
@@ -29,9 +34,14 @@ export const ACTIONS: Readonly<Record<string, ActionRow>> = {
   'sampling.create': mcp(['Tool'], AGENT),
   'elicitation.create': mcp(['Tool'], AGENT),
   'roots.list': mcp(['Tool'], AGENT),
+  'access.evaluate': asked(),
+  'access.search': asked(),
 };
 
+type Attribute = TypeVariant & { required?: boolean };
+
 const STRING: TypeVariant = { type: 'String' };
+const LONG: TypeVariant = { type: 'Long' };
 const SET_OF_STRINGS: TypeVariant = { type: 'Set', element: STRING };
 
 /** Attributes of entities. All are always there, so policies need no `has` for them. */
@@ -41,28 +51,49 @@ export const ENTITY_SHAPES: Readonly<Record<string, Readonly<Record<string, Type
   Tool: { server: STRING, name: STRING },
   Resource: { server: STRING, uri: STRING },
   Prompt: { server: STRING, name: STRING },
+  DecisionPoint: {},
 };
 
 /** Types whose entities are `in Server::"<server>"`. */
 export const SERVED_TYPES: readonly string[] = ['Tool', 'Resource', 'Prompt'];
 
-/** `context`, beside `args`. */
+/**
+ * `context`, beside `args`. A run has a purpose and a subject only where they were granted: `context.run has subject`.
+ * `chain` is the whole delegation, outermost actor included; a permit may not read it (RFC 8693, section 4.1).
+ */
 export const CONTEXT_SHAPE: Readonly<Record<string, TypeVariant>> = {
   nulls: SET_OF_STRINGS,
   unmapped: SET_OF_STRINGS,
-  run: record({ id: STRING, job: STRING, opened_by: STRING }),
+  run: record({
+    id: STRING,
+    job: STRING,
+    opened_by: STRING,
+    purpose: optional(STRING),
+    subject: optional(record({ id: STRING, name: STRING })),
+  }),
+  chain: record({ depth: LONG, actors: SET_OF_STRINGS }),
   credential: record({ kind: STRING }),
   protocol: STRING,
 };
 
-function record(attributes: Record<string, TypeVariant>): TypeVariant {
+function optional(type: TypeVariant): Attribute {
+  return { ...type, required: false };
+}
+
+function record(attributes: Record<string, Attribute>): TypeVariant {
   return { type: 'Record', attributes };
 }
 
 /** Ids that decisions name and that no policy may take. */
 export const DEFAULT_DENY = 'default-deny';
 export const ARGUMENT_CHECK = 'argument-check';
-export const RESERVED_IDS: readonly string[] = [DEFAULT_DENY, ARGUMENT_CHECK, 'list-what-you-may-use'];
+export const DELEGATION_SCOPE = 'delegation-scope';
+export const RESERVED_IDS: readonly string[] = [
+  DEFAULT_DENY,
+  ARGUMENT_CHECK,
+  DELEGATION_SCOPE,
+  'list-what-you-may-use',
+];
 
 /**
  * Annotations that each protocol's column of the pipeline can carry out. `id`, `reason` and `public` describe; `approve`
@@ -70,4 +101,5 @@ export const RESERVED_IDS: readonly string[] = [DEFAULT_DENY, ARGUMENT_CHECK, 'l
  */
 export const FULFILLABLE: Readonly<Record<string, readonly string[]>> = {
   mcp: ['id', 'reason', 'public', 'approve', 'shadow'],
+  authzen: ['id', 'reason', 'public', 'approve', 'shadow'],
 };

@@ -1,20 +1,25 @@
 import type { Clock } from '../../core/clock.ts';
-import type { Refusal } from '../../core/refusal.ts';
+import type { Documents } from '../../core/document.ts';
+import { openDocuments } from './documents.ts';
 import { type HttpAddress, type HttpOrigin, openOrigin } from './http.ts';
 import { type Child, launch, type Program } from './launch.ts';
-import { fetchLearned, type LearnedAnswer, type LearnedBounds, type Network, systemNetwork } from './learned.ts';
+import { type Network, systemNetwork } from './learned.ts';
+import { identifyProgram, type ProgramIdentity } from './program-identity.ts';
 import { openWarden } from './warden-link.ts';
 
 /**
  * The one door for whatever leaves the gateway. Three ways lead through it, by where the destination was named:
  * - `http`: an address in the operator's file. It may be private; redirects are never followed.
  * - `launch`: a program in the operator's file, as an argument list. No shell ever reads it.
- * - `learned`: an address that somebody sent us. It must be public, and is reached where it was checked.
+ * - `documents`: one document at a time. What somebody sent us must be public, and is reached where it was checked;
+ *   what the operator wrote may be private.
  */
 export interface Egress {
   http(address: HttpAddress): HttpOrigin;
   launch(program: Program): Child;
-  learned(url: string, bounds?: Partial<LearnedBounds>): Promise<LearnedAnswer | Refusal>;
+  /** What `launch` would start, by the digests of its files. */
+  identify(program: Omit<Program, 'output'>): Promise<ProgramIdentity>;
+  readonly documents: Documents;
   /** Closes every socket and ends every child, with all its descendants. */
   close(): Promise<void>;
 }
@@ -44,7 +49,8 @@ export function openEgress(options: EgressOptions): Egress {
       void child.ended.then(() => children.delete(child));
       return child;
     },
-    learned: (url, bounds) => fetchLearned(url, { clock: options.clock, network }, bounds),
+    identify: (program) => identifyProgram(program, options.environment),
+    documents: openDocuments({ clock: options.clock, network }),
     async close() {
       await Promise.all([...children].map((child) => child.close()));
       await Promise.all([...origins].map((origin) => origin.close()));

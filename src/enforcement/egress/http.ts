@@ -1,4 +1,6 @@
-import { type Dispatcher, Pool } from 'undici';
+import { hash } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
 
 export type HttpAddress = {
   url: string;
@@ -6,6 +8,11 @@ export type HttpAddress = {
   connect_ms_max?: number;
   /** PEM certificates to trust instead of the system's. */
   ca?: string;
+  /**
+   * Over TLS, asked for each connection before anything is sent on it: whether this key may be there. The key is SHA-256,
+   * base64, of the certificate's SubjectPublicKeyInfo (as RFC 7469, section 2.4 pins it).
+   */
+  admits?: (key: string) => boolean;
 };
 
 /** One configured origin: a bounded pool of kept-alive sockets. */
@@ -62,10 +69,7 @@ export function openOrigin(address: HttpAddress, closed: () => void): HttpOrigin
     allowH2: false,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: HEAD_BYTES_MAX,
-    connect: {
-      timeout: address.connect_ms_max ?? CONNECT_MS_MAX,
-      ...(address.ca === undefined ? {} : { ca: address.ca }),
-    },
+    connect: connectorOf(address),
   });
   const calls = { count: 0 };
 
@@ -81,6 +85,25 @@ export function openOrigin(address: HttpAddress, closed: () => void): HttpOrigin
       await pool.destroy();
     },
   };
+}
+
+function connectorOf({ connect_ms_max, ca, admits }: HttpAddress): buildConnector.connector {
+  const bounds = { timeout: connect_ms_max ?? CONNECT_MS_MAX, ...(ca === undefined ? {} : { ca }) };
+  // A session that is resumed shows no certificate, so where keys are looked at none is.
+  const connect = buildConnector(admits === undefined ? bounds : { ...bounds, maxCachedSessions: 0 });
+  if (admits === undefined) return connect;
+  return (options, done) =>
+    connect(options, (...result) => {
+      const [error, socket] = result;
+      if (error !== null || options.protocol !== 'https:' || admits(keyOf(socket as TLSSocket))) return done(...result);
+      socket.destroy();
+      done(new Error('the key of its certificate is not the one that is pinned'), null);
+    });
+}
+
+function keyOf(socket: TLSSocket): string {
+  const key = socket.getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' });
+  return key === undefined ? 'none' : hash('sha256', key, 'base64');
 }
 
 function dispatch(pool: Pool, path: string, request: HttpRequest, call: Call): void {

@@ -1,7 +1,7 @@
-import type { Presented } from '../../core/exchange.ts';
+import { andThen } from '../../core/and-then.ts';
+import type { Destination, Presented } from '../../core/exchange.ts';
 import type { Caller } from '../../core/principal.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
-import { andThen } from '../and-then.ts';
 import type { Live } from '../live.ts';
 import type { Pass } from '../pass.ts';
 import type { StageRun, Verdict } from '../pipeline.ts';
@@ -9,7 +9,7 @@ import type { StageRun, Verdict } from '../pipeline.ts';
 export type Identify = {
   authenticate(presented: Presented): Caller | Refusal | Promise<Caller | Refusal>;
   /** The stop list's answer for a caller that proved who it is, or for an upstream. */
-  stopped(who: Caller | { upstream: string }): Refusal | undefined;
+  stopped(who: Caller | Destination): Refusal | undefined;
   /** Told of whoever got through, so that admission knows them when their address is in trouble. */
   proved(presented: Presented): void;
 };
@@ -54,6 +54,8 @@ function upstreamOf(parent: Pass, child: Pass): Caller | Refusal {
     credential: { kind: 'child', thumbprint: parent.receipt },
     token: parent.caller.token,
     run: parent.run.id,
+    subject: parent.caller.subject,
+    chain: parent.caller.chain,
     proof: undefined,
   };
 }

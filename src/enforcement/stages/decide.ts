@@ -41,9 +41,15 @@ function decideAccess(policy: Decider, pass: Pass, access: Access): Decision {
   return { ...decision, effect: 'permit', code: undefined, policies: [LIST_WHAT_YOU_MAY_USE] };
 }
 
-/** What an agent may not use under any arguments it is not told of: hidden and nonexistent answer alike. */
-function isHidden(policy: Decider, pass: Pass, access: Access): boolean {
-  return pass.intent.effect !== 'discover' && policy.visible(factsOf(pass), [access])[0] !== true;
+/**
+ * What an agent may not use under any arguments it is not told of: hidden and nonexistent answer alike. What it may use and
+ * was only not lent here it knows already.
+ */
+export function isHidden(policy: Decider, pass: Pass, access: Access): boolean {
+  if (pass.intent.effect === 'discover') return false;
+  const facts = factsOf(pass);
+  const own = facts.run.scopes.length === 0 ? facts : { ...facts, run: { ...facts.run, scopes: [] } };
+  return policy.visible(own, [access])[0] !== true;
 }
 
 function refusalOf(decision: Decision): Refusal {

@@ -1,6 +1,6 @@
+import { andThen } from '../../core/and-then.ts';
 import type { Caller, Run } from '../../core/principal.ts';
 import { isRefusal, type Refusal } from '../../core/refusal.ts';
-import { andThen } from '../and-then.ts';
 import type { Pass } from '../pass.ts';
 import type { StageRun, Verdict } from '../pipeline.ts';
 

@@ -1,7 +1,8 @@
 import type { IntentDraft, IntentResult } from '../../controls/audit/index.ts';
 import { refuse } from '../../core/refusal.ts';
 import { completeFactsOf } from '../facts.ts';
-import type { StageRun } from '../pipeline.ts';
+import type { Pass } from '../pass.ts';
+import type { StageRun, Verdict } from '../pipeline.ts';
 
 export type RecordIntent = {
   /** Whether this replica may forward now, and why not. */
@@ -15,23 +16,27 @@ export type RecordIntent = {
  * anyway.
  */
 export function recordIntent(from: RecordIntent): StageRun {
-  return async (pass) => {
+  return (pass) => {
     const lease = from.lease();
     if (!lease.held) return refuse('lease_lapsed', lease.reason);
-    const recorded = await from.intent({
+    const draft = {
       facts: completeFactsOf(pass),
       payload: pass.intent.payload,
       claims: { proof: pass.caller.proof },
       decided_under: pass.decided_under,
-    });
-    switch (recorded.kind) {
-      case 'committed':
-        pass.receipt = recorded.receipt;
-        return undefined;
-      case 'stale':
-        return refuse('state_changed', `decided under version ${pass.decided_under}, which is no longer in force`);
-      case 'refusal':
-        return recorded;
-    }
+    };
+    return from.intent(draft).then((recorded) => keep(pass, recorded));
   };
+}
+
+function keep(pass: Pass, recorded: IntentResult): Verdict {
+  switch (recorded.kind) {
+    case 'committed':
+      pass.receipt = recorded.receipt;
+      return undefined;
+    case 'stale':
+      return refuse('state_changed', `decided under version ${pass.decided_under}, which is no longer in force`);
+    case 'refusal':
+      return recorded;
+  }
 }

@@ -15,16 +15,17 @@ export type RecordOutcome = {
  * the log; a read's outcome follows, since its effect was to be told, and that the intent says.
  */
 export function recordOutcome(from: RecordOutcome): StageRun {
-  return async (pass) => {
+  return (pass) => {
     const answer = pass.answer;
     const recorded = from.outcome(outcomeOf(pass, from.clock.monotonic()));
     if (pass.intent.effect !== 'write') {
       recorded.catch(() => undefined);
       return undefined;
     }
-    const outcome = await recorded;
-    if (isRefusal(outcome) && !isRefusal(answer)) withhold(pass, outcome);
-    return undefined;
+    return recorded.then((outcome) => {
+      if (isRefusal(outcome) && !isRefusal(answer)) withhold(pass, outcome);
+      return undefined;
+    });
   };
 }
 

@@ -1,8 +1,10 @@
+import type { Cancellation } from '../../core/cancellation.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import type { ServerCatalog } from '../../core/manifest.ts';
+import type { ServerCatalog, ServerManifest } from '../../core/manifest.ts';
 import type { Run } from '../../core/principal.ts';
 import type { Refusal } from '../../core/refusal.ts';
 import type { Secret } from '../../core/secret.ts';
+import type { OnBehalf } from '../../core/upstream-credential.ts';
 
 /**
  * What the agent's side of MCP knows of the servers behind the gateway. An upstream is hostile until shown otherwise: its
@@ -21,7 +23,9 @@ export type UpstreamSettings = {
         kind: 'http';
         url: string;
         /** Sent with every request: a credential of the gateway's own, never the agent's. */
-        headers?: Readonly<Record<string, Secret>>;
+        headers?: Readonly<Record<string, string | Secret>>;
+        /** PEM certificates to trust in the place of the system's. */
+        ca?: string | undefined;
         /** The operator states that only this gateway can reach the address. Without it the upstream is `bypassable`. */
         gateway_only: boolean;
       }
@@ -84,6 +88,13 @@ export type OpenOptions = {
   scope?: string;
 };
 
+/** A catalog with the manifest that it makes. */
+export type ReadCatalog = ServerCatalog & {
+  manifest: ServerManifest;
+  serverInfo: JsonObject;
+  instructions: string | undefined;
+};
+
 export type UpstreamStatus = {
   server: string;
   /** `idle`: nothing is open and the last attempt, if any, went well. `waiting`: backing off after a failure. */
@@ -101,19 +112,29 @@ export type UpstreamStatus = {
 };
 
 export interface Upstreams {
+  /** In a fixed order; the same array until another configuration. */
   list(): readonly string[];
   /** Unique in this process: ids for requests to any upstream, so that none is used twice in one session. */
   nextId(): number;
-  /** What the server offers, read once through its pages and again after it says that it changed. */
-  catalog(server: string): Promise<ServerCatalog | Refusal>;
+  /**
+   * What the server offers, read once through its pages, again after it says that it changed, and again before it is older
+   * than `list_age_ms_max`. Resolves with what was read after the last that was heard of it.
+   */
+  catalog(server: string): Promise<ReadCatalog | Refusal>;
+  /** What is known of the server here may be old: it is read again before anything relies on it. */
+  suspect(server: string): void;
+  /** Whether the catalog that was read last may still be relied on, without asking anyone. */
+  isFresh(server: string): boolean;
   /** The catalogs read so far, without asking anyone. */
-  catalogs(): readonly ServerCatalog[];
-  onCatalogChange(changed: (catalog: ServerCatalog) => void): () => void;
+  catalogs(): readonly ReadCatalog[];
+  onCatalogChange(changed: (catalog: ReadCatalog) => void): () => void;
   status(): readonly UpstreamStatus[];
   /** Synchronous where the session stands already. */
   open(server: string, run: Run, options?: OpenOptions): UpstreamSession | Refusal | Promise<UpstreamSession | Refusal>;
   /** The stop list changed: whatever is stopped now loses its sessions and children, also those with nothing in flight. */
   review(): void;
+  /** What servers are shown changed: a child that was given something else ends. */
+  reviewCredentials(): void;
   /** The operator's file changed: servers come, go, or are opened anew; those that did not change go on undisturbed. */
   configure(settings: readonly UpstreamSettings[]): Promise<void>;
   close(): Promise<void>;
@@ -152,8 +173,10 @@ export type UpstreamNotification = { bytes: Uint8Array; method: string; params: 
 
 /** Where frames of one exchange go. All callbacks stop when the reply is there. */
 export interface ExchangeIo {
-  /** Aborting cancels upstream (as the era and the transport say) and ends `send` with a refusal. */
-  readonly signal: AbortSignal;
+  /** Cancels upstream, as the era and the transport say, and ends `send` with a refusal. */
+  readonly cancellation: Cancellation;
+  /** Whose credential the server is shown. Without it the gateway's own. */
+  readonly on?: OnBehalf;
   /**
    * The next comes when a returned promise is settled. Until then reading pauses over HTTP; over stdio, where all calls
    * share one channel, what exceeds `waiting_bytes_max` is dropped.

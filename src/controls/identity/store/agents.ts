@@ -9,6 +9,9 @@ export type StoredAgent = {
   owner: string;
   version: string;
   jobs: readonly string[];
+  /** What its runs may be for, and in whose name, by name. */
+  purposes: readonly string[];
+  users: readonly string[];
   public_key: PublicJwk;
   thumbprint: string;
   added_at: number;
@@ -20,6 +23,8 @@ type AgentRow = Row & {
   owner: string;
   version: string;
   jobs: string;
+  purposes: string;
+  users: string;
   public_key: string;
   thumbprint: string;
   added_at: number;
@@ -27,7 +32,7 @@ type AgentRow = Row & {
 
 export async function loadAgents(sql: Sql): Promise<StoredAgent[]> {
   const rows = await sql.query<AgentRow>(
-    `select id, generation, owner, version, jobs, public_key, thumbprint, added_at
+    `select id, generation, owner, version, jobs, purposes, users, public_key, thumbprint, added_at
      from identity_agents where removed_at is null order by id`,
   );
   return rows.map((row) => ({
@@ -36,6 +41,8 @@ export async function loadAgents(sql: Sql): Promise<StoredAgent[]> {
     owner: row.owner,
     version: row.version,
     jobs: JSON.parse(row.jobs),
+    purposes: JSON.parse(row.purposes),
+    users: JSON.parse(row.users),
     public_key: JSON.parse(row.public_key),
     thumbprint: row.thumbprint,
     added_at: row.added_at,
@@ -53,10 +60,10 @@ export async function insertAgent(
 ): Promise<number | undefined> {
   const rows = await tx.query<Row & { generation: number }>(
     `insert into identity_agents
-       (id, generation, owner, version, jobs, public_key, thumbprint, added_at, confidentiality, integrity)
-     values ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)
+       (id, generation, owner, version, jobs, purposes, users, public_key, thumbprint, added_at, confidentiality, integrity)
+     values ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
      on conflict (id) do update set generation = identity_agents.generation + 1, owner = excluded.owner,
-       version = excluded.version, jobs = excluded.jobs, public_key = excluded.public_key,
+       version = excluded.version, jobs = excluded.jobs, purposes = excluded.purposes, users = excluded.users, public_key = excluded.public_key,
        thumbprint = excluded.thumbprint, added_at = excluded.added_at, removed_at = null
      where identity_agents.removed_at is not null
      returning generation`,
@@ -65,6 +72,8 @@ export async function insertAgent(
       agent.owner,
       agent.version,
       JSON.stringify(agent.jobs),
+      JSON.stringify(agent.purposes),
+      JSON.stringify(agent.users),
       JSON.stringify(agent.public_key),
       agent.thumbprint,
       agent.added_at,
@@ -87,19 +96,55 @@ export async function removeAgent(tx: Transaction, id: string, now: number): Pro
   return true;
 }
 
+/**
+ * Counts a generation on, so that what was got with the old key ends. Bearer tokens were not: they go along. Undefined
+ * where there is no such agent.
+ */
+export async function saveAgentKey(
+  tx: Transaction,
+  id: string,
+  { public_key, thumbprint }: Pick<StoredAgent, 'public_key' | 'thumbprint'>,
+): Promise<number | undefined> {
+  const rows = await tx.query<Row & { generation: number }>(
+    `update identity_agents set public_key = $2, thumbprint = $3, generation = generation + 1
+     where id = $1 and removed_at is null returning generation`,
+    [id, JSON.stringify(public_key), thumbprint],
+  );
+  const generation = rows[0]?.generation;
+  if (generation === undefined) return undefined;
+  await tx.query('update identity_tokens set generation = $2 where agent = $1 and generation = $3', [
+    id,
+    generation,
+    generation - 1,
+  ]);
+  return generation;
+}
+
 type LabelRow = Row & { confidentiality: Confidentiality; integrity: Integrity };
 
-/** What the agent's runs have read so far; its next run begins with it. */
-export async function loadAgentLabel(tx: Transaction, agent: string): Promise<Label | undefined> {
-  const rows = await tx.query<LabelRow>('select confidentiality, integrity from identity_agents where id = $1', [
-    agent,
-  ]);
+/** What the agent's runs for this user have read so far; its next run for them begins with it. */
+export async function loadCarriedLabel(tx: Sql, agent: string, subject: string | null): Promise<Label | undefined> {
+  const rows = await tx.query<LabelRow>(
+    'select confidentiality, integrity from identity_carried where agent = $1 and subject = $2',
+    [agent, subject ?? ''],
+  );
   const row = rows[0];
   return row === undefined ? undefined : { confidentiality: row.confidentiality, integrity: row.integrity };
 }
 
-export async function saveLabel(tx: Transaction, agent: string, run: string, label: Label): Promise<void> {
-  const values = [label.confidentiality, label.integrity];
-  await tx.query('update identity_agents set confidentiality = $2, integrity = $3 where id = $1', [agent, ...values]);
-  await tx.query('update identity_runs set confidentiality = $2, integrity = $3 where id = $1', [run, ...values]);
+export async function saveLabel(
+  tx: Transaction,
+  { id, agent, subject }: { id: string; agent: string; subject: string | null },
+  { confidentiality, integrity }: Label,
+): Promise<void> {
+  await tx.query(
+    `insert into identity_carried (agent, subject, confidentiality, integrity) values ($1, $2, $3, $4)
+     on conflict (agent, subject) do update set confidentiality = excluded.confidentiality, integrity = excluded.integrity`,
+    [agent, subject ?? '', confidentiality, integrity],
+  );
+  await tx.query('update identity_runs set confidentiality = $2, integrity = $3 where id = $1', [
+    id,
+    confidentiality,
+    integrity,
+  ]);
 }

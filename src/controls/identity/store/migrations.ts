@@ -1,7 +1,8 @@
 import type { Migration } from '../../../storage/index.ts';
+import { authorizationMigrations } from '../authorization/migrations.ts';
 
 /** Times are milliseconds since the Unix epoch. Secrets are never in these tables: digests, public keys, sealed bytes are. */
-export const identityMigrations: readonly Migration[] = [
+export const baseMigrations: readonly Migration[] = [
   {
     id: 'identity/0001-agents',
     sql: `
@@ -94,5 +95,49 @@ export const identityMigrations: readonly Migration[] = [
         made_by text not null,
         expires_at bigint not null
       );`,
+  },
+  {
+    id: 'identity/0004-roles',
+    // No role may gain by its new name: who was an operator reads on, until an admin says what they are now.
+    sql: `
+      update identity_people set roles =
+        replace(replace(roles, '"administrator"', '"admin","approver"'), '"operator"', '"auditor"');
+      delete from identity_setup_links;
+      delete from identity_sessions;`,
+  },
+  {
+    id: 'identity/0005-purposes',
+    sql: `
+      alter table identity_runs add column purpose text;
+      alter table identity_runs add column subject text;
+      alter table identity_runs add column subject_name text;
+      alter table identity_runs add column delegation text;
+      alter table identity_agents add column purposes text not null default '[]';
+      alter table identity_agents add column users text not null default '[]';
+      alter table identity_tokens add column only_run text;
+      create table identity_carried (
+        agent text not null,
+        subject text not null,
+        confidentiality text not null,
+        integrity text not null,
+        primary key (agent, subject)
+      );
+      create table identity_delegations (
+        id text primary key,
+        parent text,
+        actor text not null,
+        run text,
+        signed text not null,
+        issued_at bigint not null,
+        expires_at bigint not null
+      );
+      create index identity_delegations_expired on identity_delegations (expires_at);`,
+  },
+  ...authorizationMigrations,
+  {
+    id: 'identity/0006-signing-key-rotation',
+    sql: `
+      alter table identity_signing_keys add column added_at bigint not null default 0;
+      alter table identity_signing_keys add column retired_at bigint;`,
   },
 ];

@@ -1,5 +1,4 @@
 import type { Confidentiality, Integrity } from '../../../core/label.ts';
-import type { Run } from '../../../core/principal.ts';
 import type { Row, Sql, Transaction } from '../../../storage/index.ts';
 import type { RunEntry } from '../contract.ts';
 
@@ -11,11 +10,16 @@ type RunRow = Row & {
   opened_at: number;
   expires_at: number;
   ended_at: number | null;
+  purpose: string | null;
+  subject: string | null;
+  subject_name: string | null;
+  delegation: string | null;
   confidentiality: Confidentiality;
   integrity: Integrity;
 };
 
-const COLUMNS = 'id, agent, job, opened_by, opened_at, expires_at, ended_at, confidentiality, integrity';
+const COLUMNS =
+  'id, agent, job, opened_by, opened_at, expires_at, ended_at, purpose, subject, subject_name, delegation, confidentiality, integrity';
 
 function readRow({ confidentiality, integrity, ...row }: RunRow): RunEntry {
   return {
@@ -25,15 +29,21 @@ function readRow({ confidentiality, integrity, ...row }: RunRow): RunEntry {
     opened_by: row.opened_by,
     opened_at: row.opened_at,
     expires_at: row.expires_at,
+    purpose: row.purpose,
+    subject: row.subject === null ? null : { id: row.subject, name: row.subject_name ?? row.subject },
+    delegation: row.delegation,
     labels: { confidentiality, integrity },
     ended_at: row.ended_at,
   };
 }
 
-export async function insertRun(tx: Transaction, run: Run): Promise<void> {
+type NewRow = Omit<RunEntry, 'ended_at' | 'delegation'> & { delegation?: string | null };
+
+export async function insertRun(tx: Transaction, run: NewRow): Promise<void> {
   await tx.query(
-    `insert into identity_runs (id, agent, job, opened_by, opened_at, expires_at, confidentiality, integrity)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    `insert into identity_runs
+       (id, agent, job, opened_by, opened_at, expires_at, purpose, subject, subject_name, delegation, confidentiality, integrity)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
     [
       run.id,
       run.agent,
@@ -41,6 +51,10 @@ export async function insertRun(tx: Transaction, run: Run): Promise<void> {
       run.opened_by,
       run.opened_at,
       run.expires_at,
+      run.purpose,
+      run.subject?.id ?? null,
+      run.subject?.name ?? null,
+      run.delegation ?? null,
       run.labels.confidentiality,
       run.labels.integrity,
     ],
@@ -67,6 +81,20 @@ export async function endRun(tx: Transaction, id: string, now: number): Promise<
     [id, now],
   );
   return rows[0]?.agent;
+}
+
+/** Runs that an agent has open, or that are open in a user's name. */
+export async function openRunsOf(
+  sql: Sql,
+  of: { kind: 'agent' | 'user'; id: string },
+  now: number,
+): Promise<readonly string[]> {
+  const column = of.kind === 'agent' ? 'agent' : 'subject';
+  const rows = await sql.query<Row & { id: string }>(
+    `select id from identity_runs where ${column} = $1 and ended_at is null and expires_at > $2 order by id`,
+    [of.id, now],
+  );
+  return rows.map((row) => row.id);
 }
 
 export async function loadEndedSince(sql: Sql, since: number): Promise<string[]> {

@@ -9,12 +9,16 @@ export type StoredToken = {
   generation: number;
   job: string;
   expires_at: number;
+  /** The one run that it is good for, in whose name; null for a token that opens runs as it is used. */
+  only_run: string | null;
+  subject: string | null;
 };
 
 export async function loadLiveTokens(sql: Sql, now: number): Promise<StoredToken[]> {
   return sql.query<Row & StoredToken>(
-    `select id, secret, agent, generation, job, expires_at from identity_tokens
-     where revoked_at is null and expires_at > $1`,
+    `select t.id, t.secret, t.agent, t.generation, t.job, t.expires_at, t.only_run, r.subject
+     from identity_tokens t left join identity_runs r on r.id = t.only_run
+     where t.revoked_at is null and t.expires_at > $1`,
     [now],
   );
 }
@@ -31,11 +35,23 @@ export async function findToken(
   return rows[0];
 }
 
-export async function insertToken(tx: Transaction, token: StoredToken & { issued_at: number }): Promise<void> {
+export async function insertToken(
+  tx: Transaction,
+  token: Omit<StoredToken, 'subject'> & { issued_at: number },
+): Promise<void> {
   await tx.query(
-    `insert into identity_tokens (id, secret, agent, generation, job, issued_at, expires_at, used_at)
-     values ($1, $2, $3, $4, $5, $6, $7, 0)`,
-    [token.id, token.secret, token.agent, token.generation, token.job, token.issued_at, token.expires_at],
+    `insert into identity_tokens (id, secret, agent, generation, job, issued_at, expires_at, only_run, used_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, 0)`,
+    [
+      token.id,
+      token.secret,
+      token.agent,
+      token.generation,
+      token.job,
+      token.issued_at,
+      token.expires_at,
+      token.only_run,
+    ],
   );
 }
 

@@ -1,9 +1,10 @@
-import type { Result } from './results.ts';
+import type { Failure, Result } from './results.ts';
 import type { Entity, Value } from './values.ts';
 
 /** What is known of one entity. `ancestors` holds the keys of all that it is in, transitively, without itself. */
 export type EntityFacts = {
-  attributes: ReadonlyMap<string, Value>;
+  /** A `Failure` is there, but not for policy to see. */
+  attributes: ReadonlyMap<string, Value | Failure>;
   tags: ReadonlyMap<string, Value>;
   ancestors: ReadonlySet<string>;
 };

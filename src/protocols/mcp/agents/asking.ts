@@ -1,3 +1,4 @@
+import type { Cancellation } from '../../../core/cancellation.ts';
 import type { Clock, Random } from '../../../core/clock.ts';
 import type { Intent } from '../../../core/exchange.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
@@ -38,10 +39,14 @@ export type Parts = {
   clock: Clock;
   random: Random;
   settings(): McpSettings;
+  /** The names that agents use at one server's address, or at that of all. */
+  naming(server: string | undefined): Naming;
   /** `WWW-Authenticate` values for a refusal at `path`; empty where a new credential would not help. */
-  challenges(refusal: Refusal, path: string): readonly string[];
-  /** Aborted when the gateway is about to stop: streams that nobody waits on an answer of end then. */
-  closing: AbortSignal;
+  challenges(refusal: Refusal, path: string): Readonly<Record<string, readonly string[]>>;
+  /** When the gateway is about to stop: streams that nobody waits on an answer of end then. */
+  closing: Cancellation;
+  /** Calls back after pins changed: lists then show something else. */
+  onPinsChange(changed: () => void): () => void;
   /** The gateway as a server. */
   self: { name: string; version: string };
 };
@@ -66,7 +71,7 @@ export type Asking = {
   meta: JsonObject;
   /** What the agent's client says it can do. */
   client: { capabilities: JsonObject; clientInfo: JsonObject };
-  received: { digest: Uint8Array; bytes: number };
+  received: { digest: string; bytes: number };
 };
 
 /** What came of it: JSON-RPC's result or error, for the agent. */
@@ -77,10 +82,10 @@ export type Carried = RpcOutcome & {
 };
 
 /** A request understood: what is to be decided, and how it is carried out once it is. */
-export type Plan = Pick<Intent, 'effect' | 'accesses' | 'sent' | 'upstream' | 'payload' | 'defect'> & {
+export type Plan = Pick<Intent, 'effect' | 'accesses' | 'sent' | 'upstream' | 'offered' | 'payload' | 'defect'> & {
   /** Receipt of the exchange that asked for input, where this is the retry. */
   continues?: string | undefined;
-  carryOut(io: ForwardIo): Promise<Carried | Refusal>;
+  carryOut(io: ForwardIo): Promise<Carried | Refusal> | Carried | Refusal;
 };
 
 export type Operation = (asking: Asking) => Plan | Refusal | Promise<Plan | Refusal>;
@@ -104,6 +109,6 @@ export function answered(
     sent: undefined,
     upstream: asking.server,
     payload: { method: asking.method },
-    carryOut: async (io) => value(io),
+    carryOut: value,
   };
 }

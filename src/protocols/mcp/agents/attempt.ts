@@ -1,18 +1,20 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { andThen } from '../../../core/and-then.ts';
 import type { Answer, Intent, Presented } from '../../../core/exchange.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
+import { isJsonObject, type JsonObject } from '../../../core/json.ts';
+import { peerOf } from '../../../core/peer-certificate.ts';
 import type { Caller, Run } from '../../../core/principal.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Attempt, ForwardIo, PassResult } from '../../../enforcement/index.ts';
+import { readBody } from '../../http/index.ts';
 import { type Asking, type Carried, objectOf, type Parts, type Plan } from './asking.ts';
-import { readBody } from './body.ts';
 import { type Asked, tell } from './errors.ts';
 import { knownCapabilities } from './forwarding.ts';
 import { checkStandardFields, type Fields, mismatch } from './headers.ts';
 import type { View } from './lists.ts';
 import { type Message, readMessage } from './message.ts';
-import { notFound, plainNames, prefixedNames } from './names.ts';
+import { notFound } from './names.ts';
 import { MODERN_OPERATIONS, SESSION_OPERATIONS } from './operations.ts';
 import { endSession, notification, openStream, response } from './posted.ts';
 import type { Reply } from './reply.ts';
@@ -42,6 +44,7 @@ export class McpAttempt implements Attempt {
   #session: Session | undefined;
   #plan: Plan | undefined;
   #modern = false;
+  #status = 200;
 
   constructor(parts: Parts, request: IncomingMessage, fields: Fields, door: Door, reply: Reply) {
     this.#parts = parts;
@@ -56,13 +59,14 @@ export class McpAttempt implements Attempt {
       origin: fields.origin,
       authorization: fields.authorization,
       proofs: fields.proofs,
+      peer_certificate: peerOf(request.socket),
       method: request.method ?? '',
       path: door.path,
       bytes_announced: Number(fields.content_length ?? 0) || 0,
     };
   }
 
-  async parse(caller: Caller, run: Run): Promise<Intent | Refusal> {
+  parse(caller: Caller, run: Run): Intent | Refusal | Promise<Intent | Refusal> {
     const { server } = this.#door;
     if (server !== undefined && !this.#parts.upstreams.list().includes(server))
       return notFound('no server of this name');
@@ -77,79 +81,93 @@ export class McpAttempt implements Attempt {
     }
   }
 
-  async forward(_intent: Intent, io: ForwardIo): Promise<Answer | Refusal> {
-    this.#reply.headers['sallyport-receipt'] = io.receipt;
-    const carried = await (this.#plan as Plan).carryOut(io);
-    if (isRefusal(carried)) return carried;
-    const value = this.#withReceipt(carried, io.receipt);
-    const answer = { value, received_bytes: carried.bytes, frames: 0 };
-    if (carried.kind === 'error') return { ...answer, outcome: 'failed', cause: `error ${carried.error.code}` };
-    return carried.result['isError'] === true
-      ? { ...answer, outcome: 'failed', cause: 'the tool reported an error' }
-      : { ...answer, outcome: 'completed' };
+  forward(_intent: Intent, io: ForwardIo): Answer | Refusal | Promise<Answer | Refusal> {
+    this.#reply.receipt = io.receipt;
+    return andThen((this.#plan as Plan).carryOut(io), (carried) =>
+      isRefusal(carried) ? carried : this.#answer(carried, io.receipt),
+    );
+  }
+
+  #answer(carried: Carried, receipt: string): Answer {
+    if (carried.kind === 'error') this.#status = statusOf(carried.http, this.#modern);
+    const value = this.#withReceipt(carried, receipt);
+    const cause = causeOf(carried);
+    return {
+      outcome: cause === undefined ? 'completed' : 'failed',
+      value,
+      released: this.#asked === undefined ? undefined : this.#textOf(value),
+      received_bytes: carried.bytes,
+      frames: 0,
+      cause,
+    };
   }
 
   /** Says on the wire what came of it. */
-  conclude(passed: PassResult): Promise<void> {
+  conclude(passed: PassResult): Promise<void> | void {
     if (this.#asked) this.#session?.finish(this.#asked.id);
-    if (passed.receipt !== undefined) this.#reply.headers['sallyport-receipt'] = passed.receipt;
+    this.#reply.receipt = passed.receipt;
     if (passed.kind === 'refused') return this.#refused(passed.refusal, passed.receipt);
-    if (this.#asked) {
-      const { http, ...body } = objectOf(passed.answer.value);
-      return this.#say(statusOf(http, body, this.#modern), body);
-    }
+    const { answer } = passed;
+    if (this.#asked) return this.#reply.end(this.#status, answer.released ?? this.#textOf(objectOf(answer.value)));
     return this.#reply.end(this.#request.method === 'POST' ? 202 : 200, undefined);
   }
 
-  #say(status: number, body: JsonObject): Promise<void> {
-    const id = this.#asked === undefined ? {} : { id: this.#asked.id };
-    return this.#reply.end(status, JSON.stringify({ jsonrpc: '2.0', ...id, ...body }));
+  #textOf(body: JsonObject): string {
+    const message: JsonObject = { jsonrpc: '2.0' };
+    if (this.#asked !== undefined) message['id'] = this.#asked.id;
+    return JSON.stringify(Object.assign(message, body));
   }
 
-  #refused(refusal: Refusal, receipt: string | undefined): Promise<void> {
+  #refused(refusal: Refusal, receipt: string | undefined): Promise<void> | void {
     // A stream that answers no request has nothing to say it with: it ends, and the next attempt is told.
     if (this.#asked === undefined && this.#reply.isStreaming) return this.#reply.end(200, undefined);
     const { status, ...body } = tell(refusal, receipt, this.#asked);
     const challenges = this.#parts.challenges(refusal, this.#door.path);
-    if (challenges.length > 0) this.#reply.headers['www-authenticate'] = [...challenges];
+    for (const [name, values] of Object.entries(challenges)) {
+      for (const value of values) this.#reply.addField(name, value);
+    }
     // What was not read is not waited for.
     if (!this.#request.complete && !(this.presented.bytes_announced <= CLOSE_BYTES))
-      this.#reply.headers['connection'] = 'close';
-    return this.#say(status, body);
+      this.#reply.addField('connection', 'close');
+    return this.#reply.end(status, this.#textOf(body));
   }
 
   #withReceipt(carried: Carried, receipt: string): JsonObject {
-    const { error } = carried.kind === 'error' ? carried : { error: undefined };
-    if (error !== undefined) {
+    if (carried.kind === 'error') {
+      const { error } = carried;
       const data = error.data === undefined || isJsonObject(error.data) ? { ...error.data, receipt } : error.data;
-      const http = carried.kind === 'error' ? carried.http : undefined;
-      return { error: { ...error, data }, ...(http === undefined ? {} : { http }) };
+      return { error: { ...error, data } };
     }
-    const { result } = carried as Carried & { kind: 'result' };
+    const { result } = carried;
     // `{}` is the whole answer to a ping, and clients compare; the header names the receipt.
     if (!this.#modern && Object.keys(result).length === 0) return { result };
     const named = this.#modern ? { [META.server]: this.#parts.self } : {};
     return { result: { ...result, _meta: { ...named, ...objectOf(result['_meta']), [META.receipt]: receipt } } };
   }
 
-  async #parsePost(caller: Caller, run: Run): Promise<Intent | Refusal> {
+  #parsePost(caller: Caller, run: Run): Refusal | Promise<Intent | Refusal> {
     if (!this.#reply.accepts.json && !this.#reply.accepts.stream) {
       return refuse('request_malformed', 'Accept names neither application/json nor text/event-stream');
     }
-    const body = await readBody(this.#request, this.#fields, this.#parts.settings().limits.body_bytes_max);
-    if (isRefusal(body)) return body;
+    return readBody(this.#request, this.#fields, this.#parts.settings().limits.body_bytes_max).then((body) =>
+      isRefusal(body) ? body : this.#parseBody(caller, run, body),
+    );
+  }
+
+  #parseBody(caller: Caller, run: Run, body: Buffer): Intent | Refusal | Promise<Intent | Refusal> {
     const message = readMessage(body);
     if (message.kind === 'unreadable') {
       if (message.id !== undefined)
         this.#asked = { id: message.id, method: '', modern: this.#fields.version === MODERN };
       return message.refusal;
     }
-    const received = { digest: hash('sha256', body, 'buffer'), bytes: body.length };
-    const plan = await (message.kind === 'request'
-      ? this.#planRequest(caller, run, message, received)
-      : this.#planBeside(caller, run, message));
-    if (isRefusal(plan)) return plan;
-    return this.#intent(plan, message.kind === 'response' ? 'response' : message.method, received);
+    const received = { digest: hash('sha256', body), bytes: body.length };
+    const planned =
+      message.kind === 'request'
+        ? this.#planRequest(caller, run, message, received)
+        : this.#planBeside(caller, run, message);
+    const operation = message.kind === 'response' ? 'response' : message.method;
+    return andThen(planned, (plan) => (isRefusal(plan) ? plan : this.#intent(plan, operation, received)));
   }
 
   #planRequest(
@@ -172,8 +190,11 @@ export class McpAttempt implements Attempt {
     const known = this.#modern ? MODERN_OPERATIONS : SESSION_OPERATIONS;
     const operation = Object.hasOwn(known, method) ? known[method] : undefined;
     if (operation === undefined) return noSuchMethod(method);
+    const { parts, server, naming } = this.#view();
     return operation({
-      ...this.#view(),
+      parts,
+      server,
+      naming,
       caller,
       run,
       fields: this.#fields,
@@ -191,8 +212,7 @@ export class McpAttempt implements Attempt {
 
   #view(): View {
     const { server } = this.#door;
-    const naming = server === undefined ? prefixedNames(this.#parts.upstreams.list()) : plainNames(server);
-    return { parts: this.#parts, server, naming };
+    return { parts: this.#parts, server, naming: this.#parts.naming(server) };
   }
 
   #client(meta: JsonObject): Asking['client'] {
@@ -245,7 +265,7 @@ export class McpAttempt implements Attempt {
         ? openStream(from, this.#reply, this.#view(), this.#fields.last_event)
         : endSession(from, (ended) => sessions.end(ended));
     if (isRefusal(plan)) return plan;
-    return this.#intent(plan, method, { digest: hash('sha256', '', 'buffer'), bytes: 0 });
+    return this.#intent(plan, method, { digest: hash('sha256', ''), bytes: 0 });
   }
 
   #intent(plan: Plan, operation: string, received: Asking['received']): Intent {
@@ -259,6 +279,7 @@ export class McpAttempt implements Attempt {
       received_bytes: received.bytes,
       sent: plan.sent,
       upstream: plan.upstream,
+      offered: plan.offered,
       payload: plan.payload,
       defect: plan.defect,
     };
@@ -295,9 +316,15 @@ function notAllowed(method: string): Refusal {
   return refuseAs({ code: RPC.method_not_found, status: 405 }, 'method_unknown', `${method} without a session`);
 }
 
+/** Why an answer is not what was asked for. */
+function causeOf(carried: Carried): string | undefined {
+  if (carried.kind === 'error') return `error ${carried.error.code}`;
+  return carried.result['isError'] === true ? 'the tool reported an error' : undefined;
+}
+
 /** The server's own status, where the revision gives an error one; otherwise an error is an answer like any other. */
-function statusOf(http: JsonValue | undefined, body: JsonObject, modern: boolean): number {
-  return modern && body['error'] !== undefined && (http === 400 || http === 404) ? http : 200;
+function statusOf(http: number | undefined, modern: boolean): number {
+  return modern && (http === 400 || http === 404) ? http : 200;
 }
 
 /** The trace id of a W3C `traceparent`. */

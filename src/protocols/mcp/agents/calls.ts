@@ -1,10 +1,11 @@
+import { andThen } from '../../../core/and-then.ts';
 import type { Access } from '../../../core/decision.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
-import type { ToolDefinition } from '../../../core/manifest.ts';
+import type { Offered, ToolDefinition } from '../../../core/manifest.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { ForwardIo } from '../../../enforcement/index.ts';
 import { type Asking, type Carried, type Operation, objectOf, type Plan, type ToolSettings } from './asking.ts';
-import { type Outgoing, type Prepared, prepare, send } from './forwarding.ts';
+import { type Outgoing, prepare, type Sent, send } from './forwarding.ts';
 import { checkMirroredFields, mirroredFields } from './headers.ts';
 import { asksForInput, passQuestions, readInput } from './input-required.ts';
 import { understand } from './meanings.ts';
@@ -16,28 +17,40 @@ import { badParams } from './wire.ts';
 const NOTHING_STATED: ToolSettings = { arguments: {}, each: [], effect: 'write' };
 
 /** `tools/call`: decided on its arguments, as they are sent. What is wrong with them is told only to who may call it. */
-export const callTool: Operation = async (asking) => {
+export const callTool: Operation = (asking) => {
   const { name, arguments: given = {} } = asking.params;
   if (typeof name !== 'string') return badParams('name is no text');
   if (!isJsonObject(given)) return badParams('arguments is no object');
   const target = asking.naming.splitTool(name);
   if (target === undefined) return notFound('no server of this name');
-  const catalog = await asking.parts.catalogs.of(target.server);
-  if (isRefusal(catalog)) return catalog;
-  const tool = asking.parts.catalogs.tool(catalog, target.name);
-  if (tool === undefined) return notFound(`no tool of this name at ${target.server}`);
+  return andThen(asking.parts.catalogs.of(target.server), (catalog) => {
+    if (isRefusal(catalog)) return catalog;
+    const tool = asking.parts.catalogs.tool(catalog, target.name);
+    if (tool === undefined) return notFound(`no tool of this name at ${target.server}`);
+    return callOf(asking, asking.parts.catalogs.offered(catalog, 'tool', target.name), tool, given);
+  });
+};
+
+function callOf(
+  asking: Asking,
+  offered: Offered,
+  tool: ToolDefinition,
+  given: JsonObject,
+): Plan | Refusal | Promise<Plan | Refusal> {
+  const { server, name } = tool;
   const stated = statedOf(asking, tool);
   const { args, defect } = examine(asking, tool, given, stated.arguments);
   const headers = mirroredFields(asking.fields, tool.inputSchema, args);
-  const resource = { type: 'Tool', id: `${target.server}/${target.name}` };
+  const resource = { type: 'Tool', id: `${server}/${name}` };
   const elements = eachElement(args, stated.each);
   return forwarded(asking, {
+    offered,
     effect: stated.effect,
     accesses: elements.args.map((one) => ({ action: 'tool.call', resource, args: one })),
     defect: defect ?? elements.defect,
-    outgoing: { server: target.server, method: asking.method, params: { name: target.name, arguments: args }, headers },
+    outgoing: { server, method: asking.method, params: { name, arguments: args }, headers },
   });
-};
+}
 
 function examine(
   asking: Asking,
@@ -123,6 +136,7 @@ export const getPrompt: Operation = async (asking) => {
     return notFound(`no prompt of this name at ${target.server}`);
   const params = { name: target.name, ...(asking.params['arguments'] === undefined ? {} : { arguments: given }) };
   return forwarded(asking, {
+    offered: asking.parts.catalogs.offered(catalog, 'prompt', target.name),
     effect: 'read',
     accesses: [
       { action: 'prompt.get', resource: { type: 'Prompt', id: `${target.server}/${target.name}` }, args: given },
@@ -150,6 +164,8 @@ export const complete: Operation = (asking) => {
 };
 
 type Forwarded = {
+  /** What the request was understood by; the server alone where nothing is said. */
+  offered?: Offered;
   effect: Plan['effect'];
   accesses: readonly Access[];
   defect?: Refusal | undefined;
@@ -161,25 +177,47 @@ type Forwarded = {
 const MAY_ASK: readonly string[] = ['tools/call', 'resources/read', 'prompts/get'];
 
 /** A request that goes to one server, whose answer goes back. */
-export async function forwarded(asking: Asking, request: Forwarded): Promise<Plan | Refusal> {
+export function forwarded(asking: Asking, request: Forwarded): Plan | Refusal | Promise<Plan | Refusal> {
   const { server, params } = request.outgoing;
   const read = MAY_ASK.includes(asking.method) ? readInput(asking, server) : NOTHING_BROUGHT;
   const brought = isRefusal(read) ? NOTHING_BROUGHT : read;
-  const prepared = await prepare(asking, { ...request.outgoing, params: { ...params, ...brought.params } });
-  if (isRefusal(prepared)) return prepared;
-  return {
-    effect: request.effect,
-    accesses: request.accesses,
-    sent: prepared.bytes,
-    upstream: server,
-    payload: { method: asking.method, server, ...params, ...brought.params, ...unseen(request.outgoing) },
-    defect: request.defect ?? (isRefusal(read) ? read : undefined),
-    continues: brought.continues,
-    carryOut: async (io) => {
-      const carried = await exchangeWith(asking, prepared, io);
-      return isRefusal(carried) || request.finish === undefined ? carried : request.finish(carried);
-    },
-  };
+  const asked = { ...params, ...brought.params };
+  const ready = andThen(offeredTo(asking, request), (offered) =>
+    isRefusal(offered)
+      ? offered
+      : andThen(prepare(asking, { ...request.outgoing, params: asked }), (prepared) =>
+          isRefusal(prepared) ? prepared : { offered, prepared },
+        ),
+  );
+  return andThen(ready, (found) => {
+    if (isRefusal(found)) return found;
+    const { offered, prepared } = found;
+    return {
+      effect: request.effect,
+      accesses: request.accesses,
+      sent: prepared.bytes,
+      upstream: server,
+      offered,
+      payload: { method: asking.method, server, ...asked, ...unseen(request.outgoing) },
+      defect: request.defect ?? (isRefusal(read) ? read : undefined),
+      continues: brought.continues,
+      carryOut: (io) =>
+        andThen(send(asking, prepared, io), (sent) => {
+          if (isRefusal(sent)) return sent;
+          return andThen(carriedOf(asking, io, sent), (carried) =>
+            isRefusal(carried) || request.finish === undefined ? carried : request.finish(carried),
+          );
+        }),
+    };
+  });
+}
+
+function offeredTo(
+  { parts: { catalogs } }: Asking,
+  { offered, outgoing }: Forwarded,
+): Offered | Refusal | Promise<Offered | Refusal> {
+  if (offered !== undefined) return offered;
+  return andThen(catalogs.of(outgoing.server), (catalog) => (isRefusal(catalog) ? catalog : catalogs.offered(catalog)));
 }
 
 /** Headers go upstream beside the bytes, so that they are on record beside them. */
@@ -189,10 +227,11 @@ function unseen({ headers = {} }: Outgoing): { headers?: JsonObject } {
 
 const NOTHING_BROUGHT = { params: {}, continues: undefined };
 
-async function exchangeWith(asking: Asking, prepared: Prepared, io: ForwardIo): Promise<Carried | Refusal> {
-  const sent = await send(asking, prepared, io);
-  if (isRefusal(sent)) return sent;
-  const { session, reply } = sent;
+function carriedOf(
+  asking: Asking,
+  io: ForwardIo,
+  { session, reply }: Sent,
+): Carried | Refusal | Promise<Carried | Refusal> {
   if (reply.kind === 'result' && asksForInput(reply) && MAY_ASK.includes(asking.method)) {
     return passQuestions(asking, io, session.server, reply);
   }

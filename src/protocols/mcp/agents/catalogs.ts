@@ -1,23 +1,38 @@
 import type { Clock } from '../../../core/clock.ts';
-import type { PromptDefinition, ServerCatalog, ToolDefinition } from '../../../core/manifest.ts';
+import type {
+  ManifestKind,
+  ManifestPart,
+  Offered,
+  PromptDefinition,
+  ServerCatalog,
+  ToolDefinition,
+} from '../../../core/manifest.ts';
 import { isRefusal, type Refusal } from '../../../core/refusal.ts';
-import type { Era, Upstreams } from '../upstream.ts';
+import type { Era, ReadCatalog, Upstreams } from '../upstream.ts';
 
 /** A server that tells of no changes is asked again when its lists are used, at most so often. */
 const ASKED_MS_MIN = 1_000;
 
 const SESSIONS: Era = '2025-11-25';
 
-type Index = { tools: ReadonlyMap<string, ToolDefinition>; prompts: ReadonlyMap<string, PromptDefinition> };
+type Index = {
+  tools: ReadonlyMap<string, ToolDefinition>;
+  prompts: ReadonlyMap<string, PromptDefinition>;
+  parts: ReadonlyMap<string, ManifestPart>;
+};
 
 /** What servers offer, found by name. */
 export type Catalogs = {
-  /** Synchronous once it was read. */
-  of(server: string): ServerCatalog | Refusal | Promise<ServerCatalog | Refusal>;
+  /** To rely on: read again first where it may have changed. Synchronous otherwise. */
+  of(server: string): ReadCatalog | Refusal | Promise<ReadCatalog | Refusal>;
+  /** To list from: as it was read last, while a newer one is on its way. */
+  latest(server: string): ReadCatalog | Refusal | Promise<ReadCatalog | Refusal>;
   /** As far as it was read, without asking anyone. */
-  known(server: string): ServerCatalog | undefined;
-  tool(catalog: ServerCatalog, name: string): ToolDefinition | undefined;
-  prompt(catalog: ServerCatalog, name: string): PromptDefinition | undefined;
+  known(server: string): ReadCatalog | undefined;
+  /** What a request that names this part, or the server alone, rests on. */
+  offered(catalog: ReadCatalog, kind?: ManifestKind, name?: string): Offered;
+  tool(catalog: ReadCatalog, name: string): ToolDefinition | undefined;
+  prompt(catalog: ReadCatalog, name: string): PromptDefinition | undefined;
   /**
    * The revision to speak with a server whose catalog was read: the agent's own, unless the server is known not to. A
    * catalog is read in the newer one where possible, so a server heard in that alone may well know the older.
@@ -29,7 +44,7 @@ export type Catalogs = {
 };
 
 export function openCatalogs(upstreams: Upstreams, clock: Clock): Catalogs {
-  const latest = new Map<string, ServerCatalog>();
+  const latest = new Map<string, ReadCatalog>();
   const asked_at = new Map<string, number>();
   const eras = new Map<string, readonly Era[]>();
   const refuted = new Set<string>();
@@ -40,7 +55,7 @@ export function openCatalogs(upstreams: Upstreams, clock: Clock): Catalogs {
     refuted.delete(catalog.server);
   });
 
-  async function read(server: string): Promise<ServerCatalog | Refusal> {
+  async function read(server: string): Promise<ReadCatalog | Refusal> {
     asked_at.set(server, clock.monotonic());
     const catalog = await upstreams.catalog(server);
     if (isRefusal(catalog)) latest.delete(server);
@@ -48,19 +63,26 @@ export function openCatalogs(upstreams: Upstreams, clock: Clock): Catalogs {
     return catalog;
   }
 
-  function known(server: string): ServerCatalog | undefined {
+  function known(server: string): ReadCatalog | undefined {
     const catalog = latest.get(server);
     const since_ms = clock.monotonic() - (asked_at.get(server) ?? 0);
     if (catalog !== undefined && since_ms > ASKED_MS_MIN) void read(server);
     return catalog;
   }
 
-  function indexOf(catalog: ServerCatalog): Index {
+  function offered(catalog: ReadCatalog, kind?: ManifestKind, name = ''): Offered {
+    const { parts } = indexOf(catalog);
+    const keys = ['origin ', 'server ', ...(kind === undefined ? [] : [`${kind} ${name}`])];
+    return { server: catalog.server, parts: keys.flatMap((key) => parts.get(key) ?? []) };
+  }
+
+  function indexOf(catalog: ReadCatalog): Index {
     let index = indexes.get(catalog);
     if (index === undefined) {
       index = {
         tools: new Map(catalog.tools.map((tool) => [tool.name, tool])),
         prompts: new Map(catalog.prompts.map((prompt) => [prompt.name, prompt])),
+        parts: new Map(catalog.manifest.parts.map((part) => [`${part.kind} ${part.name}`, part])),
       };
       indexes.set(catalog, index);
     }
@@ -68,7 +90,9 @@ export function openCatalogs(upstreams: Upstreams, clock: Clock): Catalogs {
   }
 
   return {
-    of: (server) => known(server) ?? read(server),
+    of: (server) => (upstreams.isFresh(server) ? known(server) : undefined) ?? read(server),
+    latest: (server) => known(server) ?? read(server),
+    offered,
     known: (server) => latest.get(server),
     tool: (catalog, name) => indexOf(catalog).tools.get(name),
     prompt: (catalog, name) => indexOf(catalog).prompts.get(name),

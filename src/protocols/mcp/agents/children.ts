@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import type { Cancellation } from '../../../core/cancellation.ts';
 import type { Answer } from '../../../core/exchange.ts';
 import { type JsonObject, writeJson } from '../../../core/json.ts';
 import { type Refusal, refuse } from '../../../core/refusal.ts';
@@ -34,7 +35,7 @@ export function decideQuestion(
   asking: Asking,
   io: ForwardIo,
   question: Question,
-  carry: (signal: AbortSignal) => Promise<Answer | Refusal>,
+  carry: (cancellation: Cancellation) => Promise<Answer | Refusal>,
 ): Promise<ChildResult> {
   const sent = writeJson({ method: question.method, params: question.params });
   return io.child({
@@ -49,7 +50,7 @@ export function decideQuestion(
           args: {},
         },
       ],
-      received_digest: createHash('sha256').update(sent).digest(),
+      received_digest: hash('sha256', sent),
       received_bytes: sent.length,
       sent,
       upstream: question.server,
@@ -68,10 +69,10 @@ export async function askAgent(asking: Asking, io: ForwardIo, question: Question
     return failed(RPC.method_not_found, `The client behind the gateway does not offer ${lacking ?? 'to be asked'}.`);
   }
   const shown = named(asking, question);
-  const result = await decideQuestion(asking, io, { ...question, params: shown }, async (signal) => {
+  const result = await decideQuestion(asking, io, { ...question, params: shown }, async (cancellation) => {
     if (!asking.reply.accepts.stream)
       return refuse('upstream_request_denied', 'the agent reads no stream to be asked on');
-    const outcome = await session.ask(question.method, shown, (text) => asking.reply.event(text), signal);
+    const outcome = await session.ask(question.method, shown, (text) => asking.reply.event(text), cancellation);
     return { outcome: 'completed', value: outcome as unknown as JsonObject, received_bytes: 0, frames: 0 };
   });
   if (result.kind === 'answered') return result.value as unknown as RpcOutcome;

@@ -1,7 +1,8 @@
+import { andThen } from '../../../core/and-then.ts';
 import { type JsonObject, writeJson } from '../../../core/json.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { ForwardIo } from '../../../enforcement/index.ts';
-import type { ClientFacts, Era, ExchangeIo, UpstreamReply, UpstreamSession } from '../upstream.ts';
+import type { ClientFacts, Era, ExchangeIo, OpenOptions, UpstreamReply, UpstreamSession } from '../upstream.ts';
 import { type Asking, objectOf } from './asking.ts';
 import { askAgent } from './children.ts';
 import { isSevere } from './levels.ts';
@@ -16,17 +17,22 @@ export type Prepared = Outgoing & { era: Era; id: number; bytes: Buffer };
 const SESSIONS: Era = '2025-11-25';
 
 /** Writes the request anew: with an id of the gateway's own, and of `_meta` only what is known here. */
-export async function prepare(asking: Asking, outgoing: Outgoing): Promise<Prepared | Refusal> {
-  const { catalogs, upstreams } = asking.parts;
+export function prepare(asking: Asking, outgoing: Outgoing): Prepared | Refusal | Promise<Prepared | Refusal> {
+  const { catalogs } = asking.parts;
+  const { server } = outgoing;
   const preferred = asking.modern ? MODERN : SESSIONS;
-  let era = catalogs.era(outgoing.server, preferred);
-  if (era === undefined) {
-    const catalog = await catalogs.of(outgoing.server);
+  const known = catalogs.era(server, preferred);
+  if (known !== undefined) return written(asking, outgoing, known);
+  return andThen(catalogs.of(server), (catalog) => {
     if (isRefusal(catalog)) return catalog;
-    era = catalogs.era(outgoing.server, preferred);
-  }
-  if (era === undefined) return refuse('upstream_unavailable', `${outgoing.server} speaks no known revision`);
-  const id = upstreams.nextId();
+    const era = catalogs.era(server, preferred);
+    if (era === undefined) return refuse('upstream_unavailable', `${server} speaks no known revision`);
+    return written(asking, outgoing, era);
+  });
+}
+
+function written(asking: Asking, outgoing: Outgoing, era: Era): Prepared {
+  const id = asking.parts.upstreams.nextId();
   const meta = era === MODERN ? modernMeta(asking, id) : sessionMeta(asking, id);
   const params = Object.keys(meta).length === 0 ? outgoing.params : { ...outgoing.params, _meta: meta };
   const bytes = writeJson({ jsonrpc: '2.0', id, method: outgoing.method, params });
@@ -58,32 +64,43 @@ function traceOf(meta: JsonObject): JsonObject {
   };
 }
 
+/** What came back, and from where. */
+export type Sent = { session: UpstreamSession; reply: UpstreamReply };
+
 /** Sends what was prepared, and nothing else; frames go through the table on their way back. */
-export async function send(
+export function send(asking: Asking, prepared: Prepared, io: ForwardIo): Sent | Refusal | Promise<Sent | Refusal> {
+  const { server, era } = prepared;
+  return andThen(openFor(asking, server, era), (session) => {
+    if (isRefusal(session)) return session;
+    if (session.era === era) return sendOn(session, asking, prepared, io);
+    return refuse('upstream_unavailable', `${server} speaks ${session.era} now, and not ${era}`);
+  });
+}
+
+async function sendOn(
+  session: UpstreamSession,
   asking: Asking,
   prepared: Prepared,
   io: ForwardIo,
-): Promise<{ session: UpstreamSession; reply: UpstreamReply } | Refusal> {
-  const session = await openFor(asking, prepared.server, prepared.era);
-  if (isRefusal(session)) return session;
-  if (session.era !== prepared.era) {
-    return refuse('upstream_unavailable', `${prepared.server} speaks ${session.era} now, and not ${prepared.era}`);
-  }
-  const { bytes, id, method, params, headers } = prepared;
-  const request = { bytes, id, method, params, ...(headers ? { headers } : {}) };
-  const reply = await session.send(request, exchangeIo(asking, prepared, io));
+): Promise<Sent | Refusal> {
+  const reply = await session.send(prepared, exchangeIo(asking, prepared, io));
   return isRefusal(reply) ? reply : { session, reply };
 }
 
-export async function openFor(asking: Asking, server: string, era: Era): Promise<UpstreamSession | Refusal> {
+export function openFor(
+  asking: Asking,
+  server: string,
+  era: Era,
+): UpstreamSession | Refusal | Promise<UpstreamSession | Refusal> {
   const { upstreams } = asking.parts;
-  const scope = era === MODERN || asking.session === undefined ? {} : { scope: asking.session.id };
-  const opened = upstreams.open(server, asking.run, { prefer: era, client: clientOf(asking, era), ...scope });
-  const session = opened instanceof Promise ? await opened : opened;
-  if (isRefusal(session)) return session;
-  if (session.era !== era) asking.parts.catalogs.refuteEra(server, era);
-  else if (asking.session && era !== MODERN) hear(asking, session);
-  return session;
+  const options: OpenOptions = { prefer: era, client: clientOf(asking, era) };
+  if (era !== MODERN && asking.session !== undefined) options.scope = asking.session.id;
+  return andThen(upstreams.open(server, asking.run, options), (session) => {
+    if (isRefusal(session)) return session;
+    if (session.era !== era) asking.parts.catalogs.refuteEra(server, era);
+    else if (asking.session && era !== MODERN) hear(asking, session);
+    return session;
+  });
 }
 
 /** A stateless agent cannot be asked in the middle of a call, so a server of 2025 is told that it can not. */
@@ -106,7 +123,8 @@ function hear(asking: Asking, upstream: UpstreamSession): void {
 
 function exchangeIo(asking: Asking, prepared: Prepared, io: ForwardIo): ExchangeIo {
   return {
-    signal: io.signal,
+    cancellation: io.cancellation,
+    on: { run: io.run, caller: io.caller },
     onNotification: (method, params) => {
       const value = frameOf(asking, prepared, method, params);
       if (value === undefined) return undefined;

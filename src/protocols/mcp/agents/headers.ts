@@ -48,25 +48,36 @@ const FIELD_KEYS: ReadonlyMap<string, keyof Singles> = new Map([
 
 /** `raw` as node:http gives it: names and values in turn. Its parsed form hides repetitions. */
 export function readFields(raw: readonly string[]): Fields {
-  const proofs: string[] = [];
-  const params = new Map<string, string>();
-  const fields: Singles = { ...ABSENT };
+  const fields = { ...ABSENT };
+  let proofs: string[] | undefined;
+  let params: Map<string, string> | undefined;
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = (raw[at] as string).toLowerCase();
     const value = raw[at + 1] as string;
     const key = FIELD_KEYS.get(name);
     if (key !== undefined) fields[key] = joined(fields[key], value);
-    else if (name === 'dpop') proofs.push(value);
-    else if (name.startsWith(PARAM_PREFIX)) params.set(name, joined(params.get(name), value));
+    else if (name === 'dpop') {
+      proofs ??= [];
+      proofs.push(value);
+    } else if (name.startsWith(PARAM_PREFIX)) {
+      params ??= new Map();
+      params.set(name, joined(params.get(name), value));
+    }
   }
-  return { ...fields, proofs, params };
+  if (proofs !== undefined) fields.proofs = proofs;
+  if (params !== undefined) fields.params = params;
+  return fields;
 }
 
 function joined(earlier: string | undefined, value: string): string {
   return earlier === undefined ? value : `${earlier}, ${value}`;
 }
 
-const ABSENT = Object.fromEntries([...FIELD_KEYS.values()].map((key) => [key, undefined])) as Singles;
+const ABSENT: Fields = {
+  ...(Object.fromEntries([...FIELD_KEYS.values()].map((key) => [key, undefined])) as Singles),
+  proofs: [],
+  params: new Map(),
+};
 
 /** Where `Mcp-Name` is required, and what of the body it repeats. */
 const NAMED: ReadonlyMap<string, 'name' | 'uri'> = new Map([

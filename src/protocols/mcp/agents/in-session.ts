@@ -7,7 +7,7 @@ import { badParams, RPC, refuseAs } from './wire.ts';
 /** What 2025-11-25 has and 2026-07-28 has not. */
 
 /** `logging/setLevel`: decided, then kept for the session; a server that keeps it too is told. */
-export const setLevel: Operation = async (asking) => {
+export const setLevel: Operation = (asking) => {
   const { level } = asking.params;
   if (!isLevel(level)) return badParams('level is not one of the eight');
   const server = asking.server ?? '*';
@@ -39,12 +39,12 @@ function keepsLevels(asking: Asking, server: string): boolean {
   return asking.parts.catalogs.era(server, '2025-11-25') === '2025-11-25';
 }
 
-export const subscribe: Operation = async (asking) => subscription(asking, 'read');
+export const subscribe: Operation = (asking) => subscription(asking, 'read');
 
 /** Needs no permission: whoever may no longer subscribe must still be able to stop. */
-export const unsubscribe: Operation = async (asking) => subscription(asking, 'discover');
+export const unsubscribe: Operation = (asking) => subscription(asking, 'discover');
 
-async function subscription(asking: Asking, effect: 'read' | 'discover') {
+function subscription(asking: Asking, effect: 'read' | 'discover') {
   const { session } = asking;
   const found = locate(asking, asking.params['uri']);
   if (isRefusal(found)) return found;

@@ -1,3 +1,4 @@
+import { type Cancellation, FirstOf } from '../../../core/cancellation.ts';
 import type { Access } from '../../../core/decision.ts';
 import { isJsonObject, type JsonObject } from '../../../core/json.ts';
 import { isRefusal, type Refusal } from '../../../core/refusal.ts';
@@ -32,8 +33,11 @@ export async function listen(asking: Asking): Promise<Plan | Refusal> {
     resource: { type: 'Resource', id: `${watched.server}/${uri}` },
     args: {},
   }));
+  const catalog = await asking.parts.catalogs.of(watched.server);
+  if (isRefusal(catalog)) return catalog;
+  const offered = asking.parts.catalogs.offered(catalog);
   const payload = { method: asking.method, server: watched.server, resources: resources?.uris ?? [] };
-  return { ...plan, effect: 'read', accesses, sent: watched.bytes, upstream: watched.server, payload };
+  return { ...plan, effect: 'read', accesses, sent: watched.bytes, upstream: watched.server, offered, payload };
 }
 
 function readFilter(asking: Asking): Filter | Refusal {
@@ -71,11 +75,12 @@ async function stream(
   const stop = watchLists(asking, lists, io, (name) => void say(LIST_NOTICES[name], {}));
   const uris = watched?.params['notifications'] as JsonObject | undefined;
   await say('notifications/subscriptions/acknowledged', { notifications: acknowledged(asking, lists, watched, uris) });
-  const done = new AbortController();
-  const upstream = watched ? watch(asking, watched, AbortSignal.any([io.signal, done.signal]), say) : undefined;
-  const over = endOfListening(asking.parts, io.signal);
+  const done = new FirstOf(io.cancellation);
+  const upstream = watched ? watch(asking, watched, done, say) : undefined;
+  const over = endOfListening(asking.parts, io.cancellation);
   await (upstream === undefined ? over : Promise.race([over, upstream]));
-  done.abort();
+  done.cancel();
+  done.release();
   stop();
   return result({ resultType: 'complete', _meta: { [META.subscription]: id } });
 }
@@ -95,14 +100,14 @@ function acknowledged(
 }
 
 /** Passes on what the server says of the resources that were decided. Ends when the server's stream does. */
-async function watch(asking: Asking, watched: Prepared, signal: AbortSignal, say: Say): Promise<void> {
+async function watch(asking: Asking, watched: Prepared, cancellation: Cancellation, say: Say): Promise<void> {
   const session = await openFor(asking, watched.server, MODERN);
   if (isRefusal(session) || session.era !== MODERN) return;
   const decided = (watched.params['notifications'] as JsonObject)['resourceSubscriptions'] as string[];
   await session.send(
     { bytes: watched.bytes, id: watched.id, method: watched.method, params: watched.params },
     {
-      signal,
+      cancellation,
       onNotification: (method, params) => {
         const { uri } = params;
         if (method !== 'notifications/resources/updated' || typeof uri !== 'string') return undefined;

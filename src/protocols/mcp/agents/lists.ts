@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import type { Access } from '../../../core/decision.ts';
 import type { JsonObject } from '../../../core/json.ts';
-import type { ServerCatalog } from '../../../core/manifest.ts';
+import type { ManifestKind } from '../../../core/manifest.ts';
 import { isRefusal, type Refusal } from '../../../core/refusal.ts';
 import type { ForwardIo } from '../../../enforcement/index.ts';
+import type { ReadCatalog } from '../upstream.ts';
 import { type Asking, answered, type Carried, type Operation, result } from './asking.ts';
 import { normaliseUri } from './uris.ts';
 import { badParams } from './wire.ts';
@@ -13,9 +14,9 @@ export const LIST_TTL_MS = 1_000;
 
 type Candidate = Pick<Access, 'action' | 'resource'>;
 /** `asked`: what an agent would do with it; policy shows what is not certainly denied. */
-type Item = { asked: Candidate; shown(): JsonObject };
+type Item = { asked: Candidate; part?: { kind: ManifestKind; name: string }; shown(): JsonObject };
 
-type List = { field: string; items(view: View, catalog: ServerCatalog): Item[] };
+type List = { field: string; items(view: View, catalog: ReadCatalog): Item[] };
 
 /** From where a list is looked at. */
 export type View = Pick<Asking, 'parts' | 'server' | 'naming'>;
@@ -25,6 +26,7 @@ const TOOLS: List = {
   items: ({ naming }, { server, tools }) =>
     tools.map(({ name, raw }) => ({
       asked: { action: 'tool.call', resource: { type: 'Tool', id: `${server}/${name}` } },
+      part: { kind: 'tool', name },
       shown: () => ({ ...raw, name: naming.tool(server, name) }),
     })),
 };
@@ -34,6 +36,7 @@ const PROMPTS: List = {
   items: ({ naming }, { server, prompts }) =>
     prompts.map(({ name, raw }) => ({
       asked: { action: 'prompt.get', resource: { type: 'Prompt', id: `${server}/${name}` } },
+      part: { kind: 'prompt', name },
       shown: () => ({ ...raw, name: naming.tool(server, name) }),
     })),
 };
@@ -56,6 +59,7 @@ const TEMPLATES: List = {
   items: ({ naming }, { server, templates }) =>
     templates.map(({ uriTemplate, raw }) => ({
       asked: { action: 'resource.read', resource: { type: 'Resource', id: `${server}/${uriTemplate}` } },
+      part: { kind: 'template', name: uriTemplate },
       shown: () => ({ ...raw, uriTemplate: naming.uri(server, uriTemplate) }),
     })),
 };
@@ -74,7 +78,7 @@ function listing(list: List): Operation {
 async function gather(asking: Asking, list: List, io: ForwardIo): Promise<Carried | Refusal> {
   const shown: JsonObject[] = [];
   for (const server of serversOf(asking)) {
-    const catalog = await asking.parts.catalogs.of(server);
+    const catalog = await asking.parts.catalogs.latest(server);
     // One server that is down does not hide the others; asked for alone, it is said to be.
     if (isRefusal(catalog) && asking.server !== undefined) return catalog;
     if (!isRefusal(catalog)) shown.push(...shownOf(asking, list, catalog, io));
@@ -86,8 +90,10 @@ function serversOf({ server, parts }: View): readonly string[] {
   return server === undefined ? parts.upstreams.list() : [server];
 }
 
-function shownOf(view: View, list: List, catalog: ServerCatalog, io: ForwardIo): JsonObject[] {
-  const items = list.items(view, catalog);
+/** What a person has not approved as it is now is not in it. */
+function shownOf(view: View, list: List, catalog: ReadCatalog, io: ForwardIo): JsonObject[] {
+  const { offered } = view.parts.catalogs;
+  const items = list.items(view, catalog).filter(({ part }) => io.pinned(offered(catalog, part?.kind, part?.name)));
   const visible = io.visible(items.map(({ asked }) => asked));
   return items.flatMap((item, at) => (visible[at] === true ? [item.shown()] : []));
 }
@@ -123,14 +129,21 @@ export function watchLists(
     return hash('sha256', JSON.stringify(shown), 'base64');
   };
   const before = new Map(names.map((name) => [name, digestOf(name)]));
-  return view.parts.upstreams.onCatalogChange(({ server }) => {
-    if (view.server !== undefined && view.server !== server) return;
+  const review = (): void => {
     for (const [name, digest] of before) {
       const now = digestOf(name);
       before.set(name, now);
       if (now !== digest) changed(name);
     }
+  };
+  const stopCatalogs = view.parts.upstreams.onCatalogChange(({ server }) => {
+    if (view.server === undefined || view.server === server) review();
   });
+  const stopPins = view.parts.onPinsChange(review);
+  return () => {
+    stopCatalogs();
+    stopPins();
+  };
 }
 
 /** What is filtered for one caller must not be kept for another. */

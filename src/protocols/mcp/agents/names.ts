@@ -17,6 +17,19 @@ export type Naming = {
 const SEPARATOR = '__';
 const URI_PREFIX = 'sallyport://';
 
+/** Made once for each server, and for all together, until the servers are others. */
+export function openNaming(list: () => readonly string[]): (server: string | undefined) => Naming {
+  let known: { servers: readonly string[]; all: Naming; each: ReadonlyMap<string, Naming> } | undefined;
+  return (server) => {
+    const servers = list();
+    if (known?.servers !== servers) {
+      const each = new Map(servers.map((name) => [name, plainNames(name)]));
+      known = { servers, all: prefixedNames(servers), each };
+    }
+    return server === undefined ? known.all : (known.each.get(server) ?? plainNames(server));
+  };
+}
+
 export function plainNames(server: string): Naming {
   return {
     tool: (_, name) => name,

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Canceller } from '../../../core/cancellation.ts';
 import type { Clock, Random } from '../../../core/clock.ts';
 import type { Frame } from '../../../core/exchange.ts';
 import type { Refusal } from '../../../core/refusal.ts';
@@ -9,6 +10,7 @@ import type { McpSettings, Parts } from './asking.ts';
 import { type Door, McpAttempt } from './attempt.ts';
 import { openCatalogs } from './catalogs.ts';
 import { readFields } from './headers.ts';
+import { openNaming } from './names.ts';
 import { Reply, readAccept } from './reply.ts';
 import { openSchemas } from './schemas.ts';
 import { openSeal } from './seal.ts';
@@ -21,11 +23,12 @@ export type McpOptions = {
   /** Read at each use. */
   settings(): McpSettings;
   /** `WWW-Authenticate` values for a refusal at `path`. */
-  challenges(refusal: Refusal, path: string): readonly string[];
+  challenges(refusal: Refusal, path: string): Readonly<Record<string, readonly string[]>>;
   clock: Clock;
   random: Random;
   /** 32 bytes, the same on every replica: seals what agents carry from one request to the next. */
   stateKey: Secret<Uint8Array>;
+  onPinsChange?(changed: () => void): () => void;
   /** The gateway's version, as agents see it. */
   version: string;
   /** With it, sessions of 2025 are on record under this replica's name. */
@@ -48,9 +51,9 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
   await store?.forget();
   const catalogs = openCatalogs(upstreams, clock);
   const sessions = openSessions({ clock, random, store, perAgentMax: () => settings().limits.sessions_per_agent_max });
-  const closing = new AbortController();
+  const closing = new Canceller();
   const parts: Parts = {
-    closing: closing.signal,
+    closing,
     upstreams,
     catalogs,
     sessions,
@@ -58,6 +61,8 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
     random,
     settings,
     challenges: options.challenges,
+    naming: openNaming(() => upstreams.list()),
+    onPinsChange: options.onPinsChange ?? (() => () => undefined),
     schemas: openSchemas(),
     seal: openSeal({ key: options.stateKey, clock, random }),
     self: { name: 'sallyport', version: options.version },
@@ -77,9 +82,9 @@ export async function openMcp(options: McpOptions): Promise<Mcp> {
       // The gateway answers every failure; what throws here is a bug, and ends the connection without an answer.
       serve(request, response).catch(() => response.destroy());
     },
-    endStreams: () => closing.abort(),
+    endStreams: () => closing.cancel(),
     close() {
-      closing.abort();
+      closing.cancel();
       sessions.close();
       catalogs.close();
     },

@@ -51,7 +51,7 @@ export function openStream(
     const say = sayOn(io, undefined);
     const stopListening = session.listen(({ method, params }) => void say(method, params));
     const stopChanges = watchLists(view, LIST_NAMES, io, (name) => void say(LIST_NOTICES[name], {}));
-    await endOfListening(view.parts, io.signal, session.closed);
+    await endOfListening(view.parts, io.cancellation, session.closed);
     stopListening();
     stopChanges();
     return result({});

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { type Cancellation, Canceller } from '../../../core/cancellation.ts';
 import type { Clock } from '../../../core/clock.ts';
 import type { EventLog } from './event-log.ts';
 
@@ -16,8 +17,6 @@ export function readAccept(accept: string | undefined): Accepts {
   };
 }
 
-type HeaderFields = Record<string, string | string[]>;
-
 /** Between two comments on a quiet stream: shorter than what proxies wait for. */
 const KEEP_ALIVE_MS = 15_000;
 /** How long an exchange goes on for an agent of 2025 that lost its stream and may come back for it. */
@@ -33,10 +32,13 @@ const RETRY_MS = 1_000;
  */
 export class Reply {
   readonly accepts: Accepts;
-  readonly headers: HeaderFields = {};
+  /** Of the exchange that this answers; every answer names it, once it is known. */
+  receipt: string | undefined;
+  /** Names and values in turn, as node:http writes them fastest: with no header set beside them. */
+  readonly #fields: string[] = [];
   readonly #response: ServerResponse;
   readonly #clock: Clock;
-  readonly #gone = new AbortController();
+  readonly #gone = new Canceller();
   #streaming = false;
   #concluded = false;
   #log: EventLog | undefined;
@@ -56,13 +58,18 @@ export class Reply {
     return this.#streaming;
   }
 
-  /** Aborted when nobody waits for the answer any more. */
-  get gone(): AbortSignal {
-    return this.#gone.signal;
+  /** When nobody waits for the answer any more. */
+  get gone(): Cancellation {
+    return this.#gone;
   }
 
   cancel(): void {
-    this.#gone.abort();
+    this.#gone.cancel();
+  }
+
+  /** Another field of the head, while that has not been sent. */
+  addField(name: string, value: string): void {
+    this.#fields.push(name, value);
   }
 
   /** Once it streams, what it says can be read again from the log after the connection is lost. */
@@ -82,12 +89,9 @@ export class Reply {
   async open(): Promise<void> {
     if (this.#streaming || this.#concluded || !this.accepts.stream) return;
     this.#streaming = true;
-    this.#response.writeHead(200, {
-      ...this.headers,
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store, no-transform',
-      'x-accel-buffering': 'no',
-    });
+    this.addField('content-type', 'text/event-stream');
+    this.addField('x-accel-buffering', 'no');
+    this.#writeHead(200, 'no-store, no-transform');
     this.#response.flushHeaders();
     this.#keepAlive();
     this.#log = this.#beginLog?.();
@@ -114,26 +118,35 @@ export class Reply {
   }
 
   /** The last message, and the end. `status` counts only where no stream has begun. */
-  async end(status: number, text: string | undefined): Promise<void> {
+  end(status: number, text: string | undefined): Promise<void> | void {
     if (this.#concluded) return;
     // A stream can be taken up again and a JSON answer cannot: in a session, who asks for streams first gets one.
     const wanted = this.#beginLog !== undefined && this.accepts.stream_first;
-    if (wanted && status === 200 && text !== undefined) await this.open();
-    if (this.#streaming) {
-      if (text !== undefined) await this.event(text);
-      this.#conclude();
-      if (this.#log) this.#log.end();
-      else this.#response.end();
-      return;
-    }
+    if (this.#streaming || (wanted && status === 200 && text !== undefined)) return this.#endStream(text);
     this.#conclude();
     if (this.#response.destroyed) return;
-    if (text === undefined) this.#response.writeHead(status, this.headers).end();
-    else {
-      const fields = { ...this.headers, 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-      this.#response.writeHead(status, fields).end(text);
-      if (this.#response.writableLength > 0) this.#hurry();
+    if (text !== undefined) {
+      this.addField('content-type', 'application/json');
+      this.addField('content-length', String(Buffer.byteLength(text)));
     }
+    this.#writeHead(status, 'no-store');
+    this.#response.end(text);
+    if (this.#response.writableLength > 0) this.#hurry();
+  }
+
+  async #endStream(text: string | undefined): Promise<void> {
+    await this.open();
+    if (text !== undefined) await this.event(text);
+    this.#conclude();
+    if (this.#log) this.#log.end();
+    else this.#response.end();
+  }
+
+  #writeHead(status: number, caching: string): void {
+    if (this.receipt !== undefined) this.addField('sallyport-receipt', this.receipt);
+    this.addField('cache-control', caching);
+    this.addField('x-content-type-options', 'nosniff');
+    this.#response.writeHead(status, this.#fields);
   }
 
   async #attach(log: EventLog, after: number, prime: boolean): Promise<() => void> {
@@ -188,7 +201,7 @@ export class Reply {
     this.#cancelHurry?.();
     if (this.#concluded) return;
     const log = this.#log;
-    if (log === undefined) this.#gone.abort();
+    if (log === undefined) this.#gone.cancel();
     else {
       this.#release?.();
       this.#awaitReturn(log);
@@ -197,7 +210,7 @@ export class Reply {
 
   #awaitReturn(log: EventLog): void {
     this.#clock.after(AWAY_MS_MAX, () => {
-      if (!this.#concluded && !log.attached) this.#gone.abort();
+      if (!this.#concluded && !log.attached) this.#gone.cancel();
     });
   }
 

@@ -1,3 +1,4 @@
+import { type Cancellation, Canceller, FirstOf } from '../../../core/cancellation.ts';
 import type { Clock, Random } from '../../../core/clock.ts';
 import { newId } from '../../../core/ids.ts';
 import type { JsonObject } from '../../../core/json.ts';
@@ -43,7 +44,7 @@ export class Session {
   readonly #asked = new Map<string, (outcome: RpcOutcome) => void>();
   readonly #streams = new Map<string, EventLog>();
   readonly #heard = new WeakSet<UpstreamSession>();
-  readonly #closing = new AbortController();
+  readonly #closing = new Canceller();
   #listener: ((notice: Notice) => void) | undefined;
 
   constructor(from: { id: string; caller: Caller; run: Run; facts: SessionFacts; now: number; random: Random }) {
@@ -55,9 +56,9 @@ export class Session {
     this.#random = from.random;
   }
 
-  /** Aborted when the session ends. */
-  get closed(): AbortSignal {
-    return this.#closing.signal;
+  /** When the session ends. */
+  get closed(): Cancellation {
+    return this.#closing;
   }
 
   belongsTo(caller: Caller, run: Run): boolean {
@@ -101,27 +102,29 @@ export class Session {
     return this.#streams.get(name);
   }
 
-  /** Asks the agent something: `say` brings the question to it. Rejects with the signal's reason when nobody waits for it. */
+  /** Asks the agent something: `say` brings the question to it. Rejects when nobody waits for it. */
   ask(
     method: string,
     params: JsonObject,
     say: (text: string) => Promise<void>,
-    signal: AbortSignal,
+    cancellation: Cancellation,
   ): Promise<RpcOutcome> {
     const id = newId('ses', this.#random);
     return new Promise((resolve, reject) => {
-      const settle = (work: () => void) => {
+      const over = new FirstOf(cancellation, this.#closing);
+      const unanswered = () => {
         this.#asked.delete(id);
-        signal.removeEventListener('abort', onAbort);
-        this.closed.removeEventListener('abort', onAbort);
-        work();
+        over.release();
+        reject(new Error('the exchange ended before the agent answered'));
       };
-      const onAbort = () => settle(() => reject(new Error('the exchange ended before the agent answered')));
-      if (signal.aborted || this.closed.aborted) return onAbort();
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.closed.addEventListener('abort', onAbort, { once: true });
-      this.#asked.set(id, (outcome) => settle(() => resolve(outcome)));
-      say(JSON.stringify({ jsonrpc: '2.0', id, method, params })).catch(onAbort);
+      if (over.cancelled) return unanswered();
+      over.onCancel(unanswered);
+      this.#asked.set(id, (outcome) => {
+        this.#asked.delete(id);
+        over.release();
+        resolve(outcome);
+      });
+      say(JSON.stringify({ jsonrpc: '2.0', id, method, params })).catch(unanswered);
     });
   }
 
@@ -157,11 +160,11 @@ export class Session {
     if (this.#heard.has(upstream)) return;
     this.#heard.add(upstream);
     const stop = upstream.listen(pass);
-    this.closed.addEventListener('abort', stop, { once: true });
+    this.#closing.onCancel(stop);
   }
 
   close(): void {
-    this.#closing.abort();
+    this.#closing.cancel();
     for (const cancel of this.#inFlight.values()) cancel();
     for (const log of this.#streams.values()) log.end();
   }

@@ -1,18 +1,18 @@
+import { type Cancellation, FirstOf } from '../../../core/cancellation.ts';
 import type { Parts } from './asking.ts';
 
 /** Of the longest exchange: a stream that ends by itself can say so, and one that is cut cannot. */
 const SHARE_OF_LONGEST = 0.95;
 
-/** Resolves when a stream that waits for no answer should end: with a signal, the gateway's stopping, or its time. */
-export function endOfListening({ clock, settings, closing }: Parts, ...signals: AbortSignal[]): Promise<void> {
-  const first = AbortSignal.any([closing, ...signals]);
+/** Resolves when a stream that waits for no answer should end: cancelled, with the gateway's stopping, or in its time. */
+export function endOfListening({ clock, settings, closing }: Parts, ...others: Cancellation[]): Promise<void> {
+  const first = new FirstOf(closing, ...others);
   return new Promise((resolve) => {
-    const cancel = clock.after(settings().limits.exchange_ms_max * SHARE_OF_LONGEST, resolve);
-    const end = () => {
-      cancel();
+    const stop = clock.after(settings().limits.exchange_ms_max * SHARE_OF_LONGEST, () => first.cancel());
+    first.onCancel(() => {
+      stop();
+      first.release();
       resolve();
-    };
-    if (first.aborted) end();
-    else first.addEventListener('abort', end, { once: true });
+    });
   });
 }

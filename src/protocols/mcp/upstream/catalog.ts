@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
+import type { Cancellation } from '../../../core/cancellation.ts';
 import { isJsonObject, type JsonObject, writeJson } from '../../../core/json.ts';
 import type { ServerCatalog, ToolDefinition } from '../../../core/manifest.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
@@ -20,7 +21,7 @@ export type CatalogRead = {
 export type CatalogReader = {
   client: ClientFacts;
   limits: UpstreamLimits;
-  signal: AbortSignal;
+  cancellation: Cancellation;
   nextId(): number;
   /** Over HTTP a tool whose header annotations are not valid must not be offered. */
   checks_headers: boolean;
@@ -92,7 +93,7 @@ function readPage(
   session: UpstreamSession,
   { method }: List,
   cursor: string | undefined,
-  { client, nextId, signal }: CatalogReader,
+  { client, nextId, cancellation }: CatalogReader,
 ): Promise<UpstreamReply | Refusal> {
   const id = nextId();
   const meta = session.era === '2026-07-28' ? { _meta: modernMeta(client) } : {};
@@ -101,7 +102,7 @@ function readPage(
   return session.send(
     { bytes, id, method, params },
     {
-      signal,
+      cancellation,
       onNotification: () => {},
       onRequest: async () => ({ kind: 'error', error: { code: METHOD_NOT_FOUND, message: 'Nobody can be asked.' } }),
     },

@@ -51,7 +51,7 @@ export class Exchange {
   readonly #answer_ms_max: number;
   #remaining_ms: number;
   #timer: { cancel(): void; since: number } | undefined;
-  readonly #aborted = () => this.#finish(refuse('upstream_failed', 'the exchange was cancelled'), true);
+  #forget: (() => void) | undefined;
 
   constructor(
     request: UpstreamRequest,
@@ -78,11 +78,9 @@ export class Exchange {
   /** `release` runs once, at the end; `cancelled` asks it to tell the upstream. */
   begin(release: (cancelled: boolean) => void): void {
     this.#release = release;
-    if (this.#io.signal.aborted) {
-      this.#aborted();
-      return;
-    }
-    this.#io.signal.addEventListener('abort', this.#aborted, { once: true });
+    this.#forget = this.#io.cancellation.onCancel(() => {
+      this.#finish(refuse('upstream_failed', 'the exchange was cancelled'), true);
+    });
     this.#startTimer();
   }
 
@@ -214,7 +212,7 @@ export class Exchange {
     this.#ended = true;
     this.#timer?.cancel();
     this.#queue.length = 0;
-    this.#io.signal.removeEventListener('abort', this.#aborted);
+    this.#forget?.();
     this.#release?.(cancel);
     this.#resolve(reply);
   }

@@ -1,7 +1,8 @@
+import { type Cancellation, Canceller, FirstOf } from '../../../core/cancellation.ts';
 import type { Clock } from '../../../core/clock.ts';
 import { isJsonObject, type JsonObject, type JsonValue, writeJson } from '../../../core/json.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
-import type { ClientFacts, Era, UpstreamReply } from '../upstream.ts';
+import type { ClientFacts, Era, UpstreamReply, UpstreamSession } from '../upstream.ts';
 import { PROBE_MS_MAX } from './limits.ts';
 import type { Link } from './link.ts';
 import { isModernError, noSuchMethod, UNSUPPORTED_VERSION } from './messages.ts';
@@ -23,8 +24,8 @@ export type Handshake = {
   clock: Clock;
   nextId(): number;
   open_ms_max: number;
-  /** Aborted when that time is up. */
-  signal: AbortSignal;
+  /** When that time is up. */
+  late: Cancellation;
 };
 
 const MODERN = '2026-07-28';
@@ -49,26 +50,45 @@ export function modernMeta(client: ClientFacts): JsonObject {
 export async function discover(link: Link, hand: Handshake, stdio: boolean): Promise<Shaken> {
   link.adopt({ era: MODERN, version: MODERN, capabilities: {} });
   const params = { _meta: modernMeta(hand.client) };
-  const silence = new AbortController();
-  const cancel = stdio ? hand.clock.after(PROBE_MS_MAX, () => silence.abort()) : () => {};
-  const signal = AbortSignal.any([hand.signal, silence.signal]);
-  const reply = await ask(link, hand, 'server/discover', params, signal);
+  const silence = new Canceller();
+  const cancel = stdio ? hand.clock.after(PROBE_MS_MAX, () => silence.cancel()) : () => {};
+  const reply = await ask(link, hand, 'server/discover', params, new FirstOf(hand.late, silence));
   cancel();
   if (isRefusal(reply)) {
-    if (silence.signal.aborted) return otherEra('it did not answer server/discover');
+    if (silence.cancelled) return otherEra('it did not answer server/discover');
     // Some servers of the time before end when they are asked what they do not know.
-    return stdio && link.closed && !hand.signal.aborted
+    return stdio && link.closed && !hand.late.cancelled
       ? otherEra('it ended over server/discover')
       : judgeStatus(link, reply);
   }
   return reply.kind === 'error' ? judgeError(reply) : introduced(reply.result, MODERN);
 }
 
+/** What a server of 2026-07-28 says of itself now, in a session that stands: there is nothing to shake hands for. */
+export async function introduceAgain(
+  session: UpstreamSession,
+  { client, nextId }: Pick<Handshake, 'client' | 'nextId'>,
+  cancellation: Cancellation,
+): Promise<Introduction | Refusal> {
+  const method = 'server/discover';
+  const params = { _meta: modernMeta(client) };
+  const id = nextId();
+  const bytes = writeJson({ jsonrpc: '2.0', id, method, params });
+  const io = { cancellation, onNotification: () => {}, onRequest: async () => noSuchMethod() };
+  const reply = await session.send({ bytes, id, method, params }, io);
+  if (isRefusal(reply)) return reply;
+  const shaken = reply.kind === 'result' ? introduced(reply.result, MODERN) : otherEra(`error ${reply.error.code}`);
+  if (isRefusal(shaken)) return shaken;
+  return shaken.kind === 'introduced'
+    ? shaken.introduction
+    : refuse('upstream_failed', `server/discover: ${shaken.why}`);
+}
+
 /** Before 2026-07-28 a connection, or a session, begins with `initialize`. */
 export async function initialize(link: Link, hand: Handshake): Promise<Shaken> {
   link.adopt(undefined);
   const params = { protocolVersion: LEGACY[0] as string, ...hand.client };
-  const reply = await ask(link, hand, 'initialize', params, hand.signal);
+  const reply = await ask(link, hand, 'initialize', params, hand.late);
   if (isRefusal(reply)) return judgeStatus(link, reply);
   if (reply.kind === 'error') return otherEra(`it refused to initialize (${reply.error.code})`);
   const version = reply.result['protocolVersion'];
@@ -86,14 +106,14 @@ async function ask(
   hand: Handshake,
   method: string,
   params: JsonObject,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): Promise<UpstreamReply | Refusal> {
   const id = hand.nextId();
   const bytes = writeJson({ jsonrpc: '2.0', id, method, params });
   return link.exchange(
     { bytes, id, method, params },
     {
-      signal,
+      cancellation,
       onNotification: () => {},
       onRequest: async () => noSuchMethod(),
     },

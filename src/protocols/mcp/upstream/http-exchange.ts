@@ -6,11 +6,13 @@ import { HttpReader, type Reading } from './http-stream.ts';
 import { LINGER_MS_MAX, RESUMES_MAX, RETRY_MS_DEFAULT, RETRY_MS_MAX } from './limits.ts';
 import { isListChange } from './link.ts';
 import { type Incoming, noSuchMethod } from './messages.ts';
+import { masked, type Shown } from './shown.ts';
 
 /** One exchange over HTTP: the POST, its answer or stream, and in 2025-11-25 the streams that take it up again. */
 export class HttpExchange implements Reading, Flow {
   readonly #link: HttpLink;
   readonly #exchange: Exchange;
+  readonly #shown: Shown;
   #reader: HttpReader | undefined;
   #status = 0;
   #position: string | undefined;
@@ -19,14 +21,15 @@ export class HttpExchange implements Reading, Flow {
   #answered = false;
   #waiting: (() => void) | undefined;
 
-  constructor(link: HttpLink, exchange: Exchange) {
+  constructor(link: HttpLink, exchange: Exchange, shown: Shown) {
     this.#link = link;
     this.#exchange = exchange;
+    this.#shown = shown;
   }
 
   start(bytes: Uint8Array, headers: readonly string[]): void {
     this.#reader = new HttpReader(this.#link.context.limits, this);
-    this.#link.post(bytes, headers, this.#reader, this.#exchange.lasting);
+    this.#link.post(bytes, headers, this.#reader, { shown: this.#shown, lasting: this.#exchange.lasting });
   }
 
   /** The exchange is over. Closing the stream is the cancellation in 2026-07-28; before, a notification is. */
@@ -37,7 +40,7 @@ export class HttpExchange implements Reading, Flow {
     if (reader === undefined) return;
     if (cancelled) {
       reader.abort();
-      this.#link.cancel(this.#exchange.id, this.#exchange.method);
+      this.#link.cancel(this.#exchange.id, this.#exchange.method, this.#shown);
     } else if (reader.streaming) {
       // The server should end its stream after the answer; then the socket can be used again.
       this.#waiting = this.#link.context.clock.after(LINGER_MS_MAX, () => reader.abort());
@@ -54,10 +57,11 @@ export class HttpExchange implements Reading, Flow {
 
   judge(status: number, headers: HttpHeaders): Refusal | undefined {
     this.#status = status;
-    return this.#link.judge(status, headers);
+    return this.#link.judge(status, headers, this.#shown);
   }
 
-  message(message: Incoming, bytes: number, status: number): void {
+  message(said: Incoming, bytes: number, status: number): void {
+    const message = masked(said, this.#shown.mask);
     this.#resumes = 0;
     if (message.kind === 'answer') this.#answer(message, bytes, status);
     else if (message.kind === 'request') this.#request(message, bytes);
@@ -101,9 +105,9 @@ export class HttpExchange implements Reading, Flow {
   #request({ id, method, params }: Incoming & { kind: 'request' }, bytes: number): void {
     // 2026-07-28: the server must not send requests on a stream, and nobody may answer them.
     if (this.#link.era === '2026-07-28') this.#link.context.dropped();
-    else if (method === 'ping') this.#link.respond(id, { kind: 'result', result: {} });
-    else if (!this.#link.mayAsk(method)) this.#link.respond(id, noSuchMethod());
-    else this.#exchange.request(method, params, bytes, (outcome) => this.#link.respond(id, outcome));
+    else if (method === 'ping') this.#link.respond(id, { kind: 'result', result: {} }, this.#shown);
+    else if (!this.#link.mayAsk(method)) this.#link.respond(id, noSuchMethod(), this.#shown);
+    else this.#exchange.request(method, params, bytes, (outcome) => this.#link.respond(id, outcome, this.#shown));
   }
 
   #mayResume(refusal: Refusal | undefined, failure: HttpFailure | undefined): boolean {
@@ -118,7 +122,7 @@ export class HttpExchange implements Reading, Flow {
       this.#waiting = undefined;
       if (this.#exchange.ended) return;
       this.#reader = new HttpReader(this.#link.context.limits, this);
-      this.#link.get(this.#position, this.#reader);
+      this.#link.get(this.#position, this.#reader, this.#shown);
     });
   }
 

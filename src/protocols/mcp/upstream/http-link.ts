@@ -1,6 +1,7 @@
 import { type JsonObject, writeJson } from '../../../core/json.ts';
-import { type Refusal, refuse } from '../../../core/refusal.ts';
+import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Secret } from '../../../core/secret.ts';
+import type { CredentialSource, OnBehalf } from '../../../core/upstream-credential.ts';
 import type { HttpHeaders, HttpOrigin } from '../../../enforcement/index.ts';
 import type { ExchangeIo, UpstreamNotification, UpstreamReply, UpstreamRequest } from '../upstream.ts';
 import { Exchange } from './exchange.ts';
@@ -12,14 +13,30 @@ import { NOTIFY_MS_MAX } from './limits.ts';
 import { type Agreed, type Heard, type Link, type LinkContext, Listeners, mayAsk } from './link.ts';
 import { HEADER_MISMATCH, UNSUPPORTED_VERSION, writeAnswer } from './messages.ts';
 import { Rate } from './rate.ts';
+import { type Shown, thenShown } from './shown.ts';
 
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/;
 
 export type HttpContext = LinkContext & {
   /** What the tools of this server want mirrored into headers, as far as it is known. */
   mirrored(tool: string): readonly Mirrored[];
-  headers: Readonly<Record<string, Secret>>;
+  server: string;
+  headers: Readonly<Record<string, string | Secret>>;
+  credential: CredentialSource;
+  /** Whose session this is; undefined for one that is the gateway's own, or everybody's. */
+  own: OnBehalf | undefined;
 };
+
+const UNCOMPRESSED: readonly string[] = ['accept-encoding', 'identity'];
+const POSTED: readonly string[] = [
+  'content-type',
+  'application/json',
+  'accept',
+  'application/json, text/event-stream',
+  ...UNCOMPRESSED,
+];
+
+export type Sending = { shown: Shown; lasting?: boolean };
 
 /** Calls, and streams that stay open: subscriptions and the notifications of a session. */
 export type Origins = { calls: HttpOrigin; streams: HttpOrigin };
@@ -31,7 +48,6 @@ export type Origins = { calls: HttpOrigin; streams: HttpOrigin };
 export class HttpLink implements Link {
   readonly context: HttpContext;
   readonly #origins: Origins;
-  readonly #base: readonly string[];
   readonly #pending = new Set<Exchange>();
   readonly #heard = new Listeners<[string, JsonObject]>();
   readonly #closing = new Listeners<[string]>();
@@ -47,11 +63,6 @@ export class HttpLink implements Link {
     this.#origins = origins;
     this.context = context;
     this.#answers = new Rate(context.clock, context.limits.frames_per_second_max);
-    this.#base = [
-      ...Object.entries(context.headers).flatMap(([name, value]) => [name.toLowerCase(), value.reveal()]),
-      'accept-encoding',
-      'identity',
-    ];
   }
 
   get closed(): boolean {
@@ -74,13 +85,23 @@ export class HttpLink implements Link {
     return this.#status;
   }
 
-  async exchange(request: UpstreamRequest, io: ExchangeIo, answer_ms_max?: number): Promise<UpstreamReply | Refusal> {
-    if (this.#closed !== undefined) return refuse('upstream_unavailable', this.#closed);
-    if (this.#session !== undefined && this.#pending.size >= this.context.limits.requests_max) {
-      return refuse('upstream_unavailable', `${this.#pending.size} requests are in flight in one session`);
-    }
+  exchange(request: UpstreamRequest, io: ExchangeIo, answer_ms_max?: number): Promise<UpstreamReply | Refusal> {
+    const asked = this.shown(io.on ?? this.context.own);
+    if (asked instanceof Promise) return asked.then((shown) => this.#begin(request, io, shown, answer_ms_max));
+    return this.#begin(request, io, asked, answer_ms_max);
+  }
+
+  #begin(
+    request: UpstreamRequest,
+    io: ExchangeIo,
+    shown: Shown | Refusal,
+    answer_ms_max: number | undefined,
+  ): Promise<UpstreamReply | Refusal> {
+    const unready = this.#unready();
+    if (unready !== undefined) return Promise.resolve(unready);
+    if (isRefusal(shown)) return Promise.resolve(shown);
     const exchange = new Exchange(request, io, this.context, answer_ms_max);
-    const http = new HttpExchange(this, exchange);
+    const http = new HttpExchange(this, exchange, shown);
     exchange.flow = http;
     this.#pending.add(exchange);
     exchange.begin((cancelled) => {
@@ -91,10 +112,22 @@ export class HttpLink implements Link {
     return exchange.done;
   }
 
+  #unready(): Refusal | undefined {
+    if (this.#closed !== undefined) return refuse('upstream_unavailable', this.#closed);
+    if (this.#session === undefined || this.#pending.size < this.context.limits.requests_max) return undefined;
+    return refuse('upstream_unavailable', `${this.#pending.size} requests are in flight in one session`);
+  }
+
   async notify({ bytes, method }: UpstreamNotification): Promise<Refusal | undefined> {
     if (this.#closed !== undefined) return refuse('upstream_unavailable', this.#closed);
     const headers = this.era === '2026-07-28' ? ['mcp-method', headerValue(method)] : [];
-    return this.#tell(bytes, headers);
+    const shown = await this.shown(this.context.own);
+    return isRefusal(shown) ? shown : this.#tell(bytes, headers, shown);
+  }
+
+  shown(on: OnBehalf | undefined): Shown | Refusal | Promise<Shown | Refusal> {
+    const { headers, credential, server } = this.context;
+    return thenShown(headers, credential(server, on));
   }
 
   adopt(agreed: Agreed | undefined): void {
@@ -125,18 +158,19 @@ export class HttpLink implements Link {
     this.#closed = why;
     this.#listening?.close();
     for (const exchange of [...this.#pending]) exchange.fail(refuse('upstream_unavailable', why));
-    if (this.#session !== undefined) this.#endSession();
+    if (this.#session !== undefined) void this.#endSession(this.#session);
     this.#closing.call(why);
   }
 
   /** 2025-11-25, session management: 404 to a request of a session means that the session is over. */
-  judge(status: number, headers: HttpHeaders): Refusal | undefined {
+  judge(status: number, headers: HttpHeaders, shown: Shown): Refusal | undefined {
     this.#status = status;
     if (status === 404 && this.#session !== undefined) {
       this.#session = undefined;
       queueMicrotask(() => this.close('the server ended the session'));
       return refuse('upstream_unavailable', 'the server ended the session');
     }
+    if (status === 401) shown.refused();
     if (status === 401 || status === 403)
       return refuse('upstream_failed', `the gateway's credential was refused (${status})`);
     const id = headers['mcp-session-id'];
@@ -147,18 +181,16 @@ export class HttpLink implements Link {
     return undefined;
   }
 
-  post(body: Uint8Array, headers: readonly string[], reader: HttpReader, lasting = false): HttpReader {
+  post(
+    body: Uint8Array,
+    headers: readonly string[],
+    reader: HttpReader,
+    { shown, lasting = false }: Sending,
+  ): HttpReader {
     const call = (lasting ? this.#origins.streams : this.#origins.calls).send(
       {
         method: 'POST',
-        headers: [
-          'content-type',
-          'application/json',
-          'accept',
-          'application/json, text/event-stream',
-          ...this.#common(),
-          ...headers,
-        ],
+        headers: POSTED.concat(this.#common(shown), headers),
         body,
         // The exchange has its own time.
         head_ms_max: 0,
@@ -171,9 +203,9 @@ export class HttpLink implements Link {
   }
 
   /** A stream of the session's own, or one taken up again after `last`. */
-  get(last: string | undefined, reader: HttpReader): HttpReader {
+  get(last: string | undefined, reader: HttpReader, shown: Shown): HttpReader {
     const position = last === undefined ? [] : ['last-event-id', last];
-    const headers = ['accept', 'text/event-stream', ...this.#common(), ...position];
+    const headers = ['accept', 'text/event-stream', ...UNCOMPRESSED, ...this.#common(shown), ...position];
     reader.attach(this.#origins.streams.send({ method: 'GET', headers, head_ms_max: 0, silence_ms_max: 0 }, reader));
     return reader;
   }
@@ -185,23 +217,23 @@ export class HttpLink implements Link {
   }
 
   /** Answers a request of the server's. Each costs us a request, so that there are no more than so many a second. */
-  respond(id: number | string, outcome: Parameters<typeof writeAnswer>[1]): void {
+  respond(id: number | string, outcome: Parameters<typeof writeAnswer>[1], shown: Shown): void {
     if (!this.#answers.admit()) this.context.dropped();
-    else if (!this.closed) void this.#tell(writeJson(writeAnswer(id, outcome)), []);
+    else if (!this.closed) void this.#tell(writeJson(writeAnswer(id, outcome)), [], shown);
   }
 
   /** 2025-11-25, cancellation: anything but `initialize`. */
-  cancel(id: number, method: string): void {
+  cancel(id: number, method: string, shown: Shown): void {
     if (this.closed || this.era !== '2025-11-25' || method === 'initialize') return;
     const params = { requestId: id, reason: 'cancelled' };
-    void this.#tell(writeJson({ jsonrpc: '2.0', method: 'notifications/cancelled', params }), []);
+    void this.#tell(writeJson({ jsonrpc: '2.0', method: 'notifications/cancelled', params }), [], shown);
   }
 
-  #tell(body: Uint8Array, headers: readonly string[]): Promise<Refusal | undefined> {
+  #tell(body: Uint8Array, headers: readonly string[], shown: Shown): Promise<Refusal | undefined> {
     return new Promise((resolve) => {
       const reader = new HttpReader(this.context.limits, {
         judge: (status, answered) =>
-          this.judge(status, answered) ??
+          this.judge(status, answered, shown) ??
           (status >= 400 ? refuse('upstream_failed', `a notification was answered with ${status}`) : undefined),
         message: () => {},
         position: () => {},
@@ -215,11 +247,16 @@ export class HttpLink implements Link {
         reader.abort();
         resolve(refuse('upstream_timed_out', 'a notification was not taken in time'));
       });
-      this.post(body, headers, reader);
+      this.post(body, headers, reader, { shown });
     });
   }
 
-  #endSession(): void {
+  async #endSession(session: string): Promise<void> {
+    this.#session = undefined;
+    const asked = this.shown(this.context.own);
+    // Where it is at hand nothing is waited for: the sockets may be closed next.
+    const shown = asked instanceof Promise ? await asked : asked;
+    if (isRefusal(shown)) return;
     const reader = new HttpReader(this.context.limits, {
       judge: () => undefined,
       message: () => {},
@@ -227,14 +264,13 @@ export class HttpLink implements Link {
       pause: () => {},
       finished: () => {},
     });
-    const headers = this.#common();
-    this.#session = undefined;
+    const headers = [...UNCOMPRESSED, ...this.#common(shown), 'mcp-session-id', session];
     const times = { head_ms_max: NOTIFY_MS_MAX, silence_ms_max: NOTIFY_MS_MAX };
     reader.attach(this.#origins.calls.send({ method: 'DELETE', headers, ...times }, reader));
   }
 
-  #common(): string[] {
-    const headers = [...this.#base];
+  #common(shown: Shown): string[] {
+    const headers = [...shown.headers];
     if (this.#agreed !== undefined) headers.push('mcp-protocol-version', this.#agreed.version);
     if (this.#session !== undefined) headers.push('mcp-session-id', this.#session);
     return headers;
@@ -246,11 +282,11 @@ export class HttpLink implements Link {
     const name = nameOf(method, params);
     if (name !== undefined) written.push('mcp-name', headerValue(name));
     const mirrored = method === 'tools/call' ? this.context.mirrored(name ?? '') : [];
-    written.push(...mirroredHeaders(mirrored, params['arguments']));
-    for (const [other, value] of Object.entries(headers ?? {})) {
+    if (mirrored.length > 0) written.push(...mirroredHeaders(mirrored, params['arguments']));
+    for (const other in headers) {
       const key = other.toLowerCase();
       const own = mirrored.some((argument) => argument.header === key);
-      if (key.startsWith('mcp-param-') && !own) written.push(key, value);
+      if (key.startsWith('mcp-param-') && !own) written.push(key, headers[other] as string);
     }
     return written;
   }

@@ -1,4 +1,4 @@
-import { type Refusal, refuse } from '../../../core/refusal.ts';
+import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { HttpHeaders } from '../../../enforcement/index.ts';
 import type { HttpLink } from './http-link.ts';
 import { HttpReader, type Reading } from './http-stream.ts';
@@ -6,6 +6,7 @@ import { RESUMES_MAX, RETRY_MS_DEFAULT, RETRY_MS_MAX } from './limits.ts';
 import { type Heard, isListChange } from './link.ts';
 import { INVALID_REQUEST, type Incoming } from './messages.ts';
 import { Rate } from './rate.ts';
+import { masked, type Shown } from './shown.ts';
 
 /** The stream of a 2025-11-25 session that belongs to no request. A server may have none, or end it at any time. */
 export class HttpListening implements Reading {
@@ -18,6 +19,8 @@ export class HttpListening implements Reading {
   #failures = 0;
   #waiting: (() => void) | undefined;
   #over = false;
+  /** What the stream was opened with. */
+  #shown: Shown = { headers: [], mask: undefined, refused: () => {} };
   #stands = false;
   #standing: (() => void)[] = [];
 
@@ -25,7 +28,7 @@ export class HttpListening implements Reading {
     this.#link = link;
     this.#heard = heard;
     this.#rate = new Rate(link.context.clock, link.context.limits.frames_per_second_max);
-    this.#open();
+    void this.#open();
   }
 
   close(): void {
@@ -42,7 +45,7 @@ export class HttpListening implements Reading {
 
   judge(status: number, headers: HttpHeaders): Refusal | undefined {
     this.#stand();
-    const ended = this.#link.judge(status, headers);
+    const ended = this.#link.judge(status, headers, this.#shown);
     if (ended !== undefined) return ended;
     if (status === 200) return undefined;
     // 405: it has no such stream. Anything else that is not one will not become one by asking again.
@@ -50,7 +53,8 @@ export class HttpListening implements Reading {
     return refuse('upstream_failed', `no stream of notifications (${status})`);
   }
 
-  message(message: Incoming, _bytes: number): void {
+  message(said: Incoming, _bytes: number): void {
+    const message = masked(said, this.#shown.mask);
     this.#failures = 0;
     if (message.kind === 'notification' && this.#rate.admit()) {
       if (isListChange(message.method)) this.#link.context.listChanged();
@@ -72,7 +76,7 @@ export class HttpListening implements Reading {
     if (this.#over || this.#link.closed) return;
     this.#failures += 1;
     const wait_ms = this.#failures > RESUMES_MAX ? RETRY_MS_MAX : this.#retry_ms;
-    this.#waiting = this.#link.context.clock.after(wait_ms, () => this.#open());
+    this.#waiting = this.#link.context.clock.after(wait_ms, () => void this.#open());
   }
 
   #stand(): void {
@@ -80,18 +84,23 @@ export class HttpListening implements Reading {
     for (const standing of this.#standing.splice(0)) standing();
   }
 
-  #open(): void {
+  async #open(): Promise<void> {
+    const asked = this.#link.shown(this.#link.context.own);
+    const shown = asked instanceof Promise ? await asked : asked;
     if (this.#over || this.#link.closed) return;
+    // Nobody may listen now: that is asked again as if the server had ended the stream.
+    if (isRefusal(shown)) return this.finished();
+    this.#shown = shown;
     this.#reader = new HttpReader(this.#link.context.limits, this);
-    this.#link.get(this.#position, this.#reader);
+    this.#link.get(this.#position, this.#reader, shown);
   }
 
   #request({ id, method }: Incoming & { kind: 'request' }): void {
     if (method === 'ping') {
-      this.#link.respond(id, { kind: 'result', result: {} });
+      this.#link.respond(id, { kind: 'result', result: {} }, this.#shown);
       return;
     }
     const message = 'This request belongs to no call in progress.';
-    this.#link.respond(id, { kind: 'error', error: { code: INVALID_REQUEST, message } });
+    this.#link.respond(id, { kind: 'error', error: { code: INVALID_REQUEST, message } }, this.#shown);
   }
 }

@@ -35,6 +35,10 @@ export const BACKOFF_MS_MAX = 30_000;
 export const STEADY_MS = 30_000;
 /** Between two readings of one catalog, however often the server says that it changed. */
 export const CATALOG_MS_MIN = 1_000;
+/** The same where it says so while calls wait for what is true now. */
+export const CHANGED_MS_MIN = 250;
+/** How old a catalog may be that a call relies on, where configuration says nothing. */
+export const LIST_AGE_MS_MAX = 60_000;
 /** What a server's `ttlMs` for its lists is held to. */
 export const CATALOG_TTL_MS_MIN = 30_000;
 export const CATALOG_TTL_MS_MAX = 3_600_000;

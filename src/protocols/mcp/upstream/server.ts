@@ -1,10 +1,20 @@
+import { Canceller, FirstOf } from '../../../core/cancellation.ts';
 import type { Clock } from '../../../core/clock.ts';
-import type { ServerCatalog } from '../../../core/manifest.ts';
+import type { ManifestPart, ServerManifest } from '../../../core/manifest.ts';
 import type { Run } from '../../../core/principal.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
+import type { CredentialSource, OnBehalf } from '../../../core/upstream-credential.ts';
 import { visibleText } from '../../../core/visible-text.ts';
 import type { Egress } from '../../../enforcement/index.ts';
-import type { ClientFacts, Era, OpenOptions, UpstreamLimits, UpstreamSettings, UpstreamStatus } from '../upstream.ts';
+import type {
+  ClientFacts,
+  Era,
+  OpenOptions,
+  ReadCatalog,
+  UpstreamLimits,
+  UpstreamSettings,
+  UpstreamStatus,
+} from '../upstream.ts';
 import { ERAS } from '../upstream.ts';
 import { Backoff } from './backoff.ts';
 import { CatalogKeeper } from './catalog-keeper.ts';
@@ -12,6 +22,7 @@ import { exposureOf } from './exposure.ts';
 import { discover, initialize, type Shaken } from './handshake.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { linksTo } from './links.ts';
+import { addressPart, programPart } from './manifest.ts';
 import { Session } from './session.ts';
 
 export type ServerContext = {
@@ -20,14 +31,31 @@ export type ServerContext = {
   /** The gateway as a client of its own, reading catalogs. */
   client: ClientFacts;
   nextId(): number;
-  catalogChanged(catalog: ServerCatalog): void;
+  catalogChanged(catalog: ReadCatalog): void;
+  manifests: ManifestWatch;
+  list_age_ms_max(): number;
   /** The stop list. */
   stopped(server: string, run: Run | undefined): Refusal | undefined;
+  credential: CredentialSource;
 };
+
+/** Who knows what was approved of a server. */
+export interface ManifestWatch {
+  /** Before anything is started or sent: why what is there now may not be used; undefined where it may. */
+  admit(server: string, origin: ManifestPart): Refusal | undefined;
+  /** Resolves when what differs from what was approved is stopped. */
+  observe(manifest: ServerManifest, whole: boolean): Promise<void>;
+}
 
 /** Who a session is for: a run, or the gateway itself. */
 type Owner = Run | undefined;
-type Entry = { session: Session; owner: Owner; leaving: boolean };
+type Entry = {
+  session: Session;
+  owner: Owner;
+  leaving: boolean;
+  /** Of the credential that its child was started with. */
+  given: string | undefined;
+};
 type Opened = Session | Refusal | { kind: 'other_era'; why: string };
 
 /** The key in `Backoff` that stands for the server as a whole. */
@@ -46,9 +74,13 @@ export class UpstreamServer {
   readonly #opening = new Map<string, Promise<Opened>>();
   readonly #speaks = new Map<Era, boolean>();
   #closed = false;
+  readonly #over = new Canceller();
   #restarts = 0;
   #dropped = 0;
   #last_error: string | undefined;
+  #origin: ManifestPart;
+  /** Why what is there now was not admitted. */
+  #unfit: Refusal | undefined;
 
   constructor(settings: UpstreamSettings, context: ServerContext) {
     this.settings = settings;
@@ -62,18 +94,26 @@ export class UpstreamServer {
       over_http: settings.transport.kind === 'http',
       nextId: context.nextId,
       open: async () => this.open(undefined, {}),
+      origin: () => this.#origin,
+      observe: context.manifests.observe,
+      list_age_ms_max: context.list_age_ms_max,
+      unfit: () => this.#unfit,
       changed: context.catalogChanged,
       failed: (why) => this.#note(why),
     });
-    this.#links = linksTo(settings.transport, context.egress, {
+    const { transport } = settings;
+    this.#origin = transport.kind === 'http' ? addressPart(transport.url, null) : programPart({});
+    const common = {
       clock: context.clock,
       limits: this.#limits,
       dropped: () => {
         this.#dropped += 1;
       },
-      listChanged: () => this.keeper.changed(),
-      mirrored: (tool) => this.keeper.mirrored(tool),
-    });
+      mirrored: (tool: string) => this.keeper.mirrored(tool),
+      server: settings.server,
+      credential: context.credential,
+    };
+    this.#links = linksTo(transport, context.egress, common, (key) => this.#admitsKey(key));
   }
 
   /** Synchronous where the session stands. */
@@ -96,6 +136,16 @@ export class UpstreamServer {
     for (const entry of [...this.#sessions.values()]) {
       const stop = this.#context.stopped(this.settings.server, entry.owner);
       if (stop !== undefined) this.#leave(entry, stop.code);
+    }
+  }
+
+  /** Credentials changed. What a child was started with stays in it: one that would be given something else now ends. */
+  async reviewCredentials(): Promise<void> {
+    for (const entry of [...this.#sessions.values()].filter(({ given }) => given !== undefined)) {
+      const on = entry.owner === undefined ? undefined : { run: entry.owner };
+      const now = await this.#context.credential(this.settings.server, on);
+      const id = now?.kind === 'credential' ? now.id : undefined;
+      if (id !== entry.given && !entry.leaving) this.#leave(entry, 'its credential changed');
     }
   }
 
@@ -126,6 +176,8 @@ export class UpstreamServer {
   async close(why: string): Promise<void> {
     this.#closed = true;
     this.keeper.close();
+    // A server that never introduces itself would have everybody wait until its time is up.
+    this.#over.cancel();
     for (const entry of [...this.#sessions.values()]) this.#leave(entry, why);
     await Promise.all(this.#opening.values());
     await this.#links.close();
@@ -180,24 +232,56 @@ export class UpstreamServer {
 
   async #connect(era: Era, key: string, owner: Owner, options: OpenOptions): Promise<Opened> {
     const { clock, nextId } = this.#context;
-    const link = this.#links.connect();
-    const time = new AbortController();
+    const own: OnBehalf | undefined = owner !== undefined && this.#isOfOneRun(era) ? { run: owner } : undefined;
+    const credential = await this.#context.credential(this.settings.server, own);
+    // What one run may not be shown says nothing about the server, so that nobody else waits for it.
+    if (isRefusal(credential)) return credential;
+    const unfit = await this.#identify();
+    if (unfit !== undefined) return unfit;
+    const entered: { session?: Session } = {};
+    const link = this.#links.connect({ own, credential, listChanged: () => this.keeper.changed(entered.session) });
+    const time = new FirstOf(this.#over);
     const { open_ms_max } = this.#limits;
-    const cancel = clock.after(open_ms_max, () => time.abort());
-    const hand = { client: this.#clientOf(owner, options), clock, nextId, open_ms_max, signal: time.signal };
+    const cancel = clock.after(open_ms_max, () => time.cancel());
+    const hand = { client: this.#clientOf(owner, options), clock, nextId, open_ms_max, late: time };
     const stdio = this.settings.transport.kind === 'stdio';
     const shaken = era === '2026-07-28' ? await discover(link, hand, stdio) : await initialize(link, hand);
     cancel();
+    time.release();
     if (shaken.kind === 'introduced' && !this.#closed && !link.closed) {
       const session = new Session(this.settings.server, link, shaken.introduction, clock);
-      this.#enter(key, session, owner);
+      entered.session = session;
+      this.#enter(key, session, owner, stdio ? credential?.id : undefined);
       return session;
     }
     link.close('it was not opened');
-    return this.#notOpened(shaken, time.signal.aborted);
+    return this.#notOpened(shaken, time.cancelled);
+  }
+
+  /** What is about to be started is what was approved; over TLS each connection tells. */
+  async #identify(): Promise<Refusal | undefined> {
+    const { transport, server } = this.settings;
+    this.#unfit = undefined;
+    if (transport.kind === 'stdio') {
+      const { command, env, cwd } = transport;
+      const program = cwd === undefined ? { command, env } : { command, env, cwd };
+      this.#origin = programPart(await this.#context.egress.identify(program));
+    } else if (transport.url.startsWith('https:')) return undefined;
+    return this.#context.manifests.admit(server, this.#origin);
+  }
+
+  /** Also of a session that has long been open. */
+  #admitsKey(key: string): boolean {
+    const { transport, server } = this.settings;
+    if (transport.kind !== 'http') return true;
+    this.#origin = addressPart(transport.url, key);
+    this.#unfit = this.#context.manifests.admit(server, this.#origin);
+    return this.#unfit === undefined;
   }
 
   #notOpened(shaken: Shaken, late: boolean): Opened {
+    if (this.#unfit !== undefined) return this.#unfit;
+    if (this.#closed) return refuse('upstream_unavailable', `${this.settings.server} is not served any more`);
     if (shaken.kind === 'other_era') return shaken;
     const refusal = late
       ? refuse('upstream_timed_out', `it was not ready within ${this.#limits.open_ms_max} ms`)
@@ -216,10 +300,11 @@ export class UpstreamServer {
     return owner === undefined ? own : (client ?? { ...own, capabilities: {} });
   }
 
-  #enter(key: string, session: Session, owner: Owner): void {
-    const entry: Entry = { session, owner: this.#isOfOneRun(session.era) ? owner : undefined, leaving: false };
+  #enter(key: string, session: Session, owner: Owner, given: string | undefined): void {
+    const entry: Entry = { session, owner: this.#isOfOneRun(session.era) ? owner : undefined, leaving: false, given };
     this.#sessions.set(key, entry);
     this.#speaks.set(session.era, true);
+    this.keeper.compare(session.introduction);
     this.#backoff.recovered(EVERYBODY);
     session.onClose((why) => {
       if (this.#sessions.get(key) === entry) this.#sessions.delete(key);

@@ -59,10 +59,11 @@ export class Session implements UpstreamSession {
     this.#used_at = this.#clock.monotonic();
   }
 
-  async send(request: UpstreamRequest, io: ExchangeIo): Promise<UpstreamReply | Refusal> {
-    const reply = await this.#link.exchange(request, io);
-    this.touch();
-    return reply;
+  send(request: UpstreamRequest, io: ExchangeIo): Promise<UpstreamReply | Refusal> {
+    return this.#link.exchange(request, io).then((reply) => {
+      this.touch();
+      return reply;
+    });
   }
 
   notify(notification: UpstreamNotification): Promise<Refusal | undefined> {

@@ -8,7 +8,13 @@ export function upstreamSettings(server: string, config: UpstreamConfig): Upstre
     server,
     transport:
       transport.kind === 'http'
-        ? { kind: 'http', url: transport.url, headers: transport.headers, gateway_only: config.enclosed }
+        ? {
+            kind: 'http',
+            url: transport.url,
+            headers: transport.headers,
+            ca: transport.ca,
+            gateway_only: config.enclosed,
+          }
         : {
             kind: 'stdio',
             command: transport.command,

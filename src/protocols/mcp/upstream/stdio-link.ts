@@ -1,5 +1,7 @@
 import { type JsonObject, writeJson } from '../../../core/json.ts';
 import { type Refusal, refuse } from '../../../core/refusal.ts';
+import { Secret } from '../../../core/secret.ts';
+import { type Masker, maskerOf } from '../../../core/secret-forms.ts';
 import type { Child, ChildEnd, Egress, Program } from '../../../enforcement/index.ts';
 import type { ExchangeIo, UpstreamNotification, UpstreamReply, UpstreamRequest } from '../upstream.ts';
 import { Exchange, type Respond } from './exchange.ts';
@@ -8,10 +10,16 @@ import { LineReader } from './lines.ts';
 import { type Agreed, type Heard, isListChange, type Link, type LinkContext, Listeners, mayAsk } from './link.ts';
 import { INVALID_REQUEST, type Incoming, noSuchMethod, readMessage, writeAnswer } from './messages.ts';
 import { Rate } from './rate.ts';
+import { masked, withoutScheme } from './shown.ts';
 
 const LF = 0x0a;
 const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId';
 const OWN_ID = /"id"\s*:\s*(\d{1,15})\s*[,}]/g;
+
+/** The gateway reads lists beside an agent's call, also in its session; nobody is asked anything in the middle of one. */
+function isAskedIn({ method }: Exchange): boolean {
+  return !method.endsWith('/list');
+}
 
 /**
  * One child process. All that it writes shares one channel, so who owns a frame is said by the frame: the progress token,
@@ -21,6 +29,7 @@ const OWN_ID = /"id"\s*:\s*(\d{1,15})\s*[,}]/g;
 export class StdioLink implements Link {
   readonly #context: LinkContext;
   readonly #child: Child;
+  readonly #mask: Masker | undefined;
   readonly #pending = new Map<number, Exchange>();
   /** Requests of the server's that it may still cancel. */
   readonly #asked = new Map<number | string, { cancelled: boolean }>();
@@ -32,8 +41,10 @@ export class StdioLink implements Link {
   readonly #lines: Rate;
   #slowed = false;
 
-  constructor(egress: Egress, program: Omit<Program, 'output'>, context: LinkContext) {
+  constructor(egress: Egress, program: Omit<Program, 'output'>, context: LinkContext, secrets: readonly Secret[] = []) {
     this.#context = context;
+    const given = Object.values(program.env).filter((value) => value instanceof Secret);
+    this.#mask = maskerOf([...given.map(withoutScheme), ...secrets]);
     this.#rate = new Rate(context.clock, context.limits.frames_per_second_max);
     this.#lines = new Rate(context.clock, LINES_PER_SECOND_MAX);
     const { answer_bytes_max } = context.limits;
@@ -127,7 +138,7 @@ export class StdioLink implements Link {
   #line(line: Buffer): void {
     if (this.#closed !== undefined) return;
     this.#slowDown();
-    const message = readMessage(line);
+    const message = masked(readMessage(line), this.#mask);
     if (message.kind === 'answer') this.#answer(message, line.length);
     else if (message.kind === 'request') this.#request(message, line.length);
     else if (message.kind === 'notification') this.#notification(message, line.length);
@@ -170,7 +181,7 @@ export class StdioLink implements Link {
       respond(noSuchMethod());
       return;
     }
-    const owner = this.#only();
+    const owner = this.#only(isAskedIn);
     if (owner === undefined || this.#asked.has(id)) {
       const message = 'This request belongs to no call in progress.';
       respond({ kind: 'error', error: { code: INVALID_REQUEST, message } });
@@ -222,10 +233,10 @@ export class StdioLink implements Link {
   }
 
   /** The only exchange in flight, subscriptions aside: they own what names them and nothing else. */
-  #only(): Exchange | undefined {
+  #only(counts: (exchange: Exchange) => boolean = () => true): Exchange | undefined {
     let only: Exchange | undefined;
     for (const exchange of this.#pending.values()) {
-      if (exchange.lasting) continue;
+      if (exchange.lasting || !counts(exchange)) continue;
       if (only !== undefined) return undefined;
       only = exchange;
     }

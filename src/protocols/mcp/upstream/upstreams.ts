@@ -1,13 +1,14 @@
 import type { Clock } from '../../../core/clock.ts';
 import type { JsonObject } from '../../../core/json.ts';
-import type { ServerCatalog } from '../../../core/manifest.ts';
 import type { Run } from '../../../core/principal.ts';
 import { type Refusal, refuse } from '../../../core/refusal.ts';
 import { Secret } from '../../../core/secret.ts';
+import type { CredentialSource } from '../../../core/upstream-credential.ts';
 import type { Egress } from '../../../enforcement/index.ts';
-import type { UpstreamSettings, Upstreams } from '../upstream.ts';
+import type { ReadCatalog, UpstreamSettings, Upstreams } from '../upstream.ts';
+import { LIST_AGE_MS_MAX } from './limits.ts';
 import { Listeners } from './link.ts';
-import { UpstreamServer } from './server.ts';
+import { type ManifestWatch, UpstreamServer } from './server.ts';
 
 export type UpstreamsOptions = {
   egress: Egress;
@@ -15,17 +16,26 @@ export type UpstreamsOptions = {
   settings: readonly UpstreamSettings[];
   /** Why a server, or a session that a run has with it, may not be used: the stop list. No run: the gateway's own. */
   stopped?: (server: string, run: Run | undefined) => Refusal | undefined;
+  /** What servers are shown beside the headers and variables of their settings. */
+  credential?: CredentialSource;
+  /** Without it nothing is compared: whatever a server offers is used. */
+  manifests?: ManifestWatch;
+  list_age_ms_max?: () => number;
   /** The gateway's name and version, as servers are told it. */
   client_info: JsonObject;
 };
 
 const SWEEP_MS = 5_000;
+const UNWATCHED: ManifestWatch = { admit: () => undefined, observe: async () => {} };
 
 /** All servers behind the gateway. Nothing is started or asked before it is needed. */
 export function openUpstreams(options: UpstreamsOptions): Upstreams {
-  const { egress, clock, settings, client_info, stopped = () => undefined } = options;
+  const { egress, clock, settings, client_info } = options;
+  const { stopped = () => undefined, credential = () => undefined } = options;
+  const { manifests = UNWATCHED, list_age_ms_max = () => LIST_AGE_MS_MAX } = options;
   const servers = new Map<string, UpstreamServer>();
-  const changes = new Listeners<[ServerCatalog]>();
+  let listed: readonly string[] = [];
+  const changes = new Listeners<[ReadCatalog]>();
   // Servers offer more to clients that can do more. A catalog is of all there is, so the gateway says that it can do all;
   // what it is then asked outside of an agent's exchange has no owner, and is refused.
   const client = { capabilities: { sampling: {}, elicitation: {}, roots: {} }, clientInfo: client_info };
@@ -34,8 +44,8 @@ export function openUpstreams(options: UpstreamsOptions): Upstreams {
     last_id += 1;
     return last_id;
   };
-  const catalogChanged = (catalog: ServerCatalog): void => changes.call(catalog);
-  const context = { egress, clock, client, nextId, stopped, catalogChanged };
+  const catalogChanged = (catalog: ReadCatalog): void => changes.call(catalog);
+  const context = { egress, clock, client, nextId, stopped, credential, catalogChanged, manifests, list_age_ms_max };
 
   async function configure(wanted: readonly UpstreamSettings[]): Promise<void> {
     const names = new Set(wanted.map(({ server }) => server));
@@ -48,6 +58,7 @@ export function openUpstreams(options: UpstreamsOptions): Upstreams {
     }
     for (const server of gone)
       if (servers.get(server.settings.server) === server) servers.delete(server.settings.server);
+    listed = [...servers.keys()].sort();
     await Promise.all(gone.map((server) => server.close('its configuration changed')));
   }
 
@@ -64,15 +75,20 @@ export function openUpstreams(options: UpstreamsOptions): Upstreams {
   const unknown = (server: string) => refuse('not_found', `no upstream is called ${server}`);
 
   return {
-    list: () => [...servers.keys()].sort(),
+    list: () => listed,
     nextId,
     catalog: async (server) => servers.get(server)?.keeper.get() ?? unknown(server),
+    suspect: (server) => servers.get(server)?.keeper.changed(),
+    isFresh: (server) => servers.get(server)?.keeper.isFresh ?? false,
     catalogs: () => [...servers.values()].flatMap(({ keeper }) => (keeper.known === undefined ? [] : [keeper.known])),
     onCatalogChange: (changed) => changes.add(changed),
     status: () => [...servers.values()].map((server) => server.status()),
     open: (server, run, options = {}) => servers.get(server)?.open(run, options) ?? unknown(server),
     review() {
       for (const server of servers.values()) server.review();
+    },
+    reviewCredentials() {
+      for (const server of servers.values()) void server.reviewCredentials();
     },
     configure,
     async close() {

@@ -1,0 +1,42 @@
+import { visibleJson } from '../../core/visible-text.ts';
+import { type Command, DONE, UsageError } from '../command.ts';
+import { gatewayOf, report } from '../gateway.ts';
+import { dateTime, foreign, table } from '../paint.ts';
+
+export const consent: Command = {
+  usage: '[upstream]',
+  arity: [0, 1],
+  about:
+    'Lets the gateway’s client at a server act in your name, for the agents that act in it; with --withdraw takes that back. Without a server, lists where you did. You must be signed in.',
+  examples: [
+    ['sallyport consent crm', 'at one server'],
+    ['sallyport consent crm --withdraw', 'no more, from the next call on'],
+    ['sallyport consent', 'where you did'],
+  ],
+  options: { withdraw: { type: 'boolean', about: 'Take it back.' } },
+  async run(call) {
+    const [upstream] = call.args;
+    const withdraws = call.options.flag('withdraw');
+    if (withdraws && upstream === undefined) throw new UsageError('--withdraw needs the server');
+    const client = gatewayOf(call);
+    if (typeof client === 'number') return client;
+    if (upstream === undefined) {
+      const answer = await client.call('consents.list', {});
+      if (answer.kind === 'failure') return report(call, answer);
+      const rows = answer.value.consents.map(({ upstream, given_at }) => [upstream, dateTime(given_at)]);
+      call.terminal.write(
+        call.json
+          ? `${visibleJson(answer.value, 2)}\n`
+          : table([['server', 'consented (UTC)'], ...rows], call.terminal),
+      );
+      return DONE;
+    }
+    const answer = withdraws
+      ? await client.call('consents.withdraw', { params: { upstream } })
+      : await client.call('consents.give', { body: { upstream } });
+    if (answer.kind === 'failure') return report(call, answer);
+    const said = withdraws ? 'Agents act there in your name no more' : 'Agents may act there in your name';
+    call.terminal.write(call.json ? `${visibleJson(answer.value, 2)}\n` : `${said}: ${foreign(upstream)}.\n`);
+    return DONE;
+  },
+};

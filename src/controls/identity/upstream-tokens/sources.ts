@@ -1,0 +1,79 @@
+import { hash } from 'node:crypto';
+import { isRefusal, type Refusal } from '../../../core/refusal.ts';
+import { decodeSegment, splitJws } from '../jws.ts';
+import type { TokenClient, TokenSource } from './contract.ts';
+import { type Assert, askForToken, audienceOf, type Given, notGiven } from './token-request.ts';
+
+type Asking = Parameters<typeof askForToken>[2];
+
+/** Who acts for whom, in the gateway's own words: the subject, and the agent that acts where it is another. */
+export type OnWhoseBehalf = { sub: string; act: { sub: string } | undefined };
+
+const TYPE = 'urn:ietf:params:oauth:token-type';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const JAG_CHARS_MAX = 16_384;
+
+export async function obtain(source: TokenSource, who: OnWhoseBehalf, asking: Asking): Promise<Given | Refusal> {
+  const given = await ask(source, who, asking);
+  if (isRefusal(given) || given.token_type === 'bearer') return given;
+  return notGiven(source.client, 'gave a token that is no bearer token');
+}
+
+function ask(source: TokenSource, who: OnWhoseBehalf, asking: Asking): Promise<Given | Refusal> {
+  const { client, resource } = source;
+  switch (source.kind) {
+    case 'client_credentials':
+      return askForToken(client, { grant_type: 'client_credentials', resource }, asking);
+    case 'exchange':
+      return askForToken(
+        client,
+        { ...exchangeForm(client, who, asking.assert), resource, audience: source.audience },
+        asking,
+      );
+    case 'id_jag':
+      return byIdJag(source, who, asking);
+  }
+}
+
+/** RFC 8693: what is exchanged is an assertion of the gateway's own, made for this endpoint alone. */
+function exchangeForm(client: TokenClient, { sub, act }: OnWhoseBehalf, assert: Assert) {
+  return {
+    grant_type: EXCHANGE,
+    subject_token: assert(audienceOf(client), act === undefined ? { sub } : { sub, act }),
+    subject_token_type: `${TYPE}:jwt`,
+    requested_token_type: `${TYPE}:access_token`,
+  };
+}
+
+/** draft-ietf-oauth-identity-assertion-authz-grant: an ID-JAG from the identity provider, then RFC 7523 at the server's. */
+async function byIdJag(
+  { idp, client, resource }: Extract<TokenSource, { kind: 'id_jag' }>,
+  who: OnWhoseBehalf,
+  asking: Asking,
+): Promise<Given | Refusal> {
+  const form = { ...exchangeForm(idp, who, asking.assert), requested_token_type: `${TYPE}:id-jag` };
+  const jag = await askForToken(idp, { ...form, audience: audienceOf(client), resource, scope: client.scope }, asking);
+  if (isRefusal(jag)) return jag;
+  const problem = jag.issued_type === `${TYPE}:id-jag` ? jagProblem(jag.token, client, resource) : 'gave another token';
+  if (problem !== undefined) return notGiven(idp, problem);
+  const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+  return askForToken(client, { grant_type, assertion: jag.token, resource }, asking);
+}
+
+/** Its signature is for the server's authorization server; that it is meant for that one and for us is for us to see. */
+function jagProblem(text: string, client: TokenClient, resource: string): string | undefined {
+  const jws = splitJws(text, JAG_CHARS_MAX);
+  const header = jws && decodeSegment(jws.header);
+  const claims = jws && decodeSegment(jws.payload);
+  if (header?.typ !== 'oauth-id-jag+jwt' || claims === undefined) return 'gave what is no ID-JAG';
+  if (claims.aud !== audienceOf(client)) return 'gave an ID-JAG for another authorization server';
+  if (claims.client_id !== client.client_id) return 'gave an ID-JAG for another client';
+  if (claims.resource !== undefined && claims.resource !== resource) return 'gave an ID-JAG for another resource';
+  return undefined;
+}
+
+/** What a person consents to: this client of the gateway's, at this place. Another one needs their word anew. */
+export function clientDigest(source: TokenSource): string {
+  const { client, resource } = source;
+  return hash('sha256', JSON.stringify([source.kind, client.token_endpoint, client.client_id, resource]), 'hex');
+}

@@ -1,0 +1,153 @@
+import type { Clock, Random } from '../../../core/clock.ts';
+import type { Documents, FetchDocument } from '../../../core/document.ts';
+import { newId } from '../../../core/ids.ts';
+import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
+import { Secret } from '../../../core/secret.ts';
+import type { OnBehalf, UpstreamCredential } from '../../../core/upstream-credential.ts';
+import { BoundedMap } from '../bounded-map.ts';
+import { type ChangeParts, change } from '../change.ts';
+import type { IdentityKeys } from '../identity-keys.ts';
+import { signJws } from '../jws.ts';
+import type { TokenSource, UpstreamTokens } from './contract.ts';
+import { clientDigest, type OnWhoseBehalf, obtain } from './sources.ts';
+import { deleteConsent, holdsConsent, listConsents, saveConsent } from './store.ts';
+
+const TOKENS_MAX = 10_000;
+/** Renewed so long before it ends, or in its last tenth. */
+const RENEW_MS_BEFORE = 30_000;
+const ASSERTION_SECONDS = 60;
+
+export type UpstreamTokenParts = ChangeParts & {
+  clock: Clock;
+  random: Random;
+  issuer: string;
+  keys: IdentityKeys;
+  documents: Documents;
+};
+
+type Kept = { credential: UpstreamCredential; renew_at: number; ends_at: number };
+
+/**
+ * Tokens for servers behind the gateway, which are the gateway's own: got by its own client, by its own assertion of who
+ * acts for whom. An agent's token is never part of a request here, so a server cannot use it, nor can a stolen one of a
+ * server's be used here. Kept in memory alone, for each user and agent.
+ */
+export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
+  const kept = new BoundedMap<string, Kept>(TOKENS_MAX);
+  const under_way = new Map<string, Promise<UpstreamCredential | Refusal>>();
+  const now = (): number => parts.time.now();
+
+  const fetchNow = async (
+    key: string,
+    source: TokenSource,
+    on: OnBehalf | undefined,
+  ): Promise<UpstreamCredential | Refusal> => {
+    const asked_at = now();
+    const given = await obtain(source, onWhoseBehalf(on), {
+      fetchDocument: fetchFor(source, parts),
+      assert: assertBy(parts),
+    });
+    if (isRefusal(given)) return given;
+    const token = new Secret(given.token);
+    const life_ms = given.seconds * 1000;
+    const refused = (): void => void kept.delete(key);
+    const headers = { authorization: new Secret(`Bearer ${given.token}`) };
+    const credential = {
+      kind: 'credential',
+      id: newId('tok', parts.random),
+      headers,
+      env: {},
+      secrets: [token],
+      refused,
+    } as const;
+    const renew_at = asked_at + life_ms - Math.min(RENEW_MS_BEFORE, life_ms / 10);
+    kept.set(key, { credential, renew_at, ends_at: asked_at + life_ms });
+    return credential;
+  };
+  /** One request for one key at a time; an old token does until it ends, where a new one is not to be had. */
+  const fetchOnce = (key: string, source: TokenSource, on: OnBehalf | undefined) => {
+    const running = under_way.get(key) ?? fetchNow(key, source, on).finally(() => under_way.delete(key));
+    under_way.set(key, running);
+    return running.then((answer) => {
+      const old = kept.get(key);
+      return isRefusal(answer) && old !== undefined && old.ends_at > now() ? old.credential : answer;
+    });
+  };
+  return {
+    credential(server, source, on) {
+      const key = keyOf(server, source, on);
+      const subject = source.kind === 'client_credentials' ? undefined : on?.run.subject?.id;
+      const known = kept.get(key);
+      if (subject === undefined) {
+        return known !== undefined && known.renew_at > now() ? known.credential : fetchOnce(key, source, on);
+      }
+      // Asked each time, so that a consent that was withdrawn ends with the next call.
+      return holdsConsent(parts.db, { person: subject, upstream: server, client: clientDigest(source) }).then(
+        (holds) => {
+          if (!holds) return missingConsent(server);
+          const current = kept.get(key);
+          return current !== undefined && current.renew_at > now() ? current.credential : fetchOnce(key, source, on);
+        },
+      );
+    },
+    consent: (upstream, source, { id: person }) =>
+      change(parts, async (tx, given_at) => {
+        const consent = { person, upstream, client: clientDigest(source), given_at };
+        await saveConsent(tx, consent);
+        const by = `person:${person}`;
+        await parts.record(tx, { event: 'consent.give', by, subject: upstream, before: null, after: consent.client });
+        return consent;
+      }),
+    withdraw: (upstream, { id: person }) =>
+      change<undefined>(parts, async (tx) => {
+        if (!(await deleteConsent(tx, person, upstream))) return refuse('not_found', `no consent for ${upstream}`);
+        const by = `person:${person}`;
+        await parts.record(tx, { event: 'consent.withdraw', by, subject: upstream, before: null, after: null });
+        return undefined;
+      }),
+    consents: (person) => listConsents(parts.db, person),
+  };
+}
+
+function missingConsent(server: string): Refusal {
+  return refuse('consent_missing', `the user has not consented to the gateway’s client at ${server}`, {
+    public: `The user in whose name you act has not let Sallyport act for them at ${server}. They do so, signed in, with: sallyport consent ${server}`,
+  });
+}
+
+/** A token is of a user and an agent; of the gateway alone where its client acts for nobody. */
+function keyOf(server: string, source: TokenSource, on: OnBehalf | undefined): string {
+  const who = source.kind === 'client_credentials' ? [] : [on?.run.agent ?? null, on?.run.subject?.id ?? null];
+  return JSON.stringify([server, clientDigest(source), ...who]);
+}
+
+/** The subject and the current actor, and nobody between them (RFC 8693, section 4.1). */
+function onWhoseBehalf(on: OnBehalf | undefined): OnWhoseBehalf {
+  if (on === undefined) return { sub: 'gateway', act: undefined };
+  const { agent, subject } = on.run;
+  return subject === null ? { sub: agent, act: undefined } : { sub: subject.id, act: { sub: agent } };
+}
+
+function assertBy({ issuer, keys, random, time }: UpstreamTokenParts) {
+  return (aud: string, claims: Readonly<Record<string, unknown>>): string => {
+    const iat = Math.floor(time.now() / 1000);
+    const jti = Buffer.from(random(16)).toString('base64url');
+    return signJws(
+      { typ: 'JWT' },
+      { iss: issuer, ...claims, aud, iat, exp: iat + ASSERTION_SECONDS, jti },
+      keys.signing.reveal(),
+    );
+  };
+}
+
+const FETCHERS = new WeakMap<TokenSource, FetchDocument>();
+
+/** The endpoints stand in the operator's file, so they may be private. */
+function fetchFor(source: TokenSource, { documents }: UpstreamTokenParts): FetchDocument {
+  const known = FETCHERS.get(source);
+  if (known !== undefined) return known;
+  const addresses = [source.client.token_endpoint, ...(source.kind === 'id_jag' ? [source.idp.token_endpoint] : [])];
+  const fetcher = documents.configured({ addresses });
+  FETCHERS.set(source, fetcher);
+  return fetcher;
+}

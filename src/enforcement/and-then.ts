@@ -1,4 +1,0 @@
-/** Goes on with a value at once where it is there, and after the wait where it is not. */
-export function andThen<T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<U> {
-  return value instanceof Promise ? value.then(next) : next(value);
-}
