@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { COMMON } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
+import { shellWord } from '../../src/console/data/format.ts';
 import { tailCommand } from '../../src/console/live/filter-words.ts';
 
 const CONSOLE = join(import.meta.dirname, '../../src/console');
@@ -39,5 +41,26 @@ test('every command that the console shows is one of the command line', async ()
     for (const [, option] of line.matchAll(/ --([a-z-]+)/g)) {
       assert.ok(option! in options || option! in COMMON, `${entry.name} has no --${option}: ${line}`);
     }
+  }
+});
+
+/** What a server calls its tool, or a filter in a link that somebody sent, is copied into a terminal. */
+test('whatever a name says, in a shell it is one word and the same', () => {
+  for (const name of [
+    'files/read_text_file',
+    '$(touch pwned)',
+    '`id`; rm -rf ~ & "x" \\',
+    "it's",
+    "a'\u200b\\'$(id)",
+    'two\nlines\t\u202eturned\u202c',
+    '\u{e0041}tag \u{1f600}',
+    '-rf',
+    '!history *? ~ {a,b}',
+    '',
+  ]) {
+    const line = `printf %s ${shellWord(name)}`;
+    const env = { ...process.env, LC_ALL: 'C.UTF-8' };
+    assert.equal(execFileSync('bash', ['--norc', '-c', line], { encoding: 'utf8', env }), name);
+    assert.doesNotMatch(line, /\p{C}/u, 'and all of it can be seen');
   }
 });

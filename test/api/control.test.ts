@@ -15,7 +15,7 @@ let admin: Browser;
 before(async () => {
   plane = await openControlPlane();
   local = createClient(socketTransport(plane.api.socket_path!), 'test');
-  admin = await plane.person(['administrator'], { present: true });
+  admin = await plane.person(['admin', 'approver'], { present: true });
 });
 after(() => plane.close());
 
@@ -75,7 +75,7 @@ describe('status', () => {
 });
 
 describe('policy', () => {
-  test('an edit that widens waits, and a present administrator activates it by its digest', async () => {
+  test('an edit that widens waits, and a present approver activates it by its digest', async () => {
     const wider =
       '@id("anyone-lists") @reason("Listing is harmless.") @public("List.") permit (principal, action == Action::"tool.call", resource == Tool::"files/list");';
     writeFileSync(join(plane.policies, 'more.cedar'), wider);

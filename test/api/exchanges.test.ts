@@ -284,7 +284,7 @@ describe('the live stream', () => {
   });
 
   test('ends for a person whose session ended', async () => {
-    const person = await plane.person(['operator']);
+    const person = await plane.person(['admin']);
     const ended = plane.send({ path: '/api/live', headers: person.headers });
     await plane.send({ method: 'POST', path: '/api/sign-out', headers: person.headers, body: {} });
     plane.clock.forward(11_000);

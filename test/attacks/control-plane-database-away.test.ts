@@ -8,7 +8,7 @@ import { openControlPlane } from '../support/control-plane.ts';
 /** Whoever takes the database away must not take the kill with it (DESIGN 7 and 10.12). */
 test('with the database gone the operator of the machine can still look and stop; nobody else gets in', async () => {
   const plane = await openControlPlane();
-  const admin = await plane.person(['administrator'], { present: true });
+  const admin = await plane.person(['admin', 'approver'], { present: true });
   await plane.ledger.close();
   await plane.db.close();
   const local = createClient(socketTransport(plane.api.socket_path!), 'test');

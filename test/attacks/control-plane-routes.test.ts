@@ -33,7 +33,7 @@ let bearer: string;
 
 before(async () => {
   plane = await openControlPlane();
-  admin = await plane.person(['administrator'], { present: true });
+  admin = await plane.person(['admin', 'approver'], { present: true });
   await plane.identity.agents.add({ id: 'triage', owner: 'ops', jobs: ['triage-issues'] }, 'local');
   const issued = await plane.identity.tokens.issue(
     { agent: 'triage', job: 'triage-issues', expires_at: plane.clock.now() + 3_600_000 },
@@ -197,7 +197,7 @@ describe('every route of the control plane', () => {
   });
 
   test('refuses what needs presence from a person without a fresh code, and from the control socket', async () => {
-    const absent = await plane.person(['administrator']);
+    const absent = await plane.person(['admin', 'approver']);
     const changes = await changesDuring(async () => {
       for (const [, route] of guarded.filter(([, each]) => each.presence)) {
         await refused({ ...requestOf(route), headers: absent.headers }, 403, 'presence_required');

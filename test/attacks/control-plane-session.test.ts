@@ -34,6 +34,8 @@ test('over https it also cannot be set by another host or path', () => {
   const session = {
     person: { id: 'usr_x', name: 'x', roles: [] },
     authenticator: false,
+    passkeys: 0,
+    company: false,
     present_until: null,
     signed_in_at: 0,
     expires_at: 60_000,
@@ -66,7 +68,7 @@ test('signing out ends the session, and not only in that browser', async () => {
 });
 
 test('a set-up link works once', async () => {
-  const admin = await plane.person(['administrator'], { present: true });
+  const admin = await plane.person(['admin', 'approver'], { present: true });
   const made = await plane.send({
     method: 'POST',
     path: '/api/people',
@@ -120,7 +122,7 @@ test('whoever has the socket is the local operator, and no more', async () => {
 });
 
 test('presence is a fresh code: each counts once, and not for long', async () => {
-  const person = await plane.person(['operator'], { present: true });
+  const person = await plane.person(['admin'], { present: true });
   const { stop } = (
     await plane.send({
       method: 'POST',
@@ -141,8 +143,8 @@ test('presence is a fresh code: each counts once, and not for long', async () =>
 });
 
 test('a person who lost the role is out with the next request', async () => {
-  const admin = await plane.person(['administrator'], { present: true });
-  const person = await plane.person(['operator']);
+  const admin = await plane.person(['admin', 'approver'], { present: true });
+  const person = await plane.person(['admin']);
   const { people } = (await plane.send({ path: '/api/people', headers: admin.headers })).json() as {
     people: { id: string; name: string }[];
   };

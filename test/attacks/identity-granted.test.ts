@@ -45,7 +45,10 @@ test('claims of its own in the token request', async () => {
   const response = await agent.ask({ job: 'read', generation: '99', owner: 'root', sub: 'admin', exp: '9999999999' });
   const { access_token } = (await response.json()) as { access_token: string };
   const claims = JSON.parse(Buffer.from(access_token.split('.')[1]!, 'base64url').toString());
-  assert.deepEqual([claims.sub, claims.generation, claims.owner], ['greedy', 1, undefined]);
+  assert.deepEqual(
+    [claims.sub, claims.generation, claims.owner],
+    ['greedy', 1, world.identity.agents.get('greedy')?.owner],
+  );
   assert.ok(claims.exp - claims.iat <= 600);
 });
 
@@ -73,4 +76,19 @@ test('a new run to forget what the last one read', async () => {
   const run = await world.identity.loadRun((await world.identity.authenticate(world.present(agent, bearer))) as Caller);
   assert.ok(!isRefusal(run));
   assert.deepEqual(run.labels, secret);
+});
+
+test('a new run for a user to forget what the last one for them read; another user’s begins clean', async () => {
+  await world.agent({ id: 'forgetful', jobs: ['read'] });
+  const start = async (name: string) => {
+    const own = { id: `usr_${name[0]!.repeat(26)}`, name, roles: [] };
+    const started = await world.identity.runs.start({ agent: 'forgetful', job: 'read', user: name }, 'local', own);
+    assert.ok(!isRefusal(started));
+    return started.run;
+  };
+  const first = await start('ada');
+  const secret = { confidentiality: 'restricted', integrity: 'untrusted' } as const;
+  await world.db.transaction((tx) => world.identity.runs.raise(tx, first.id, secret));
+  assert.deepEqual((await start('ada')).labels, secret);
+  assert.deepEqual((await start('bob')).labels, { confidentiality: 'public', integrity: 'trusted' });
 });

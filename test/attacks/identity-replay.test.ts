@@ -56,6 +56,7 @@ async function requestOf(replica: Replica, keys: ReturnType<typeof makeKeys>, ke
     iss: ISSUER,
     aud: ISSUER,
     client_id: 'victim',
+    sub: 'victim',
     jti: 't1',
     iat: now,
     exp: now + 60,

@@ -22,7 +22,7 @@ test('no secret of any kind is in the database, in a receipt, or printed', async
   const issued = await identity.tokens.issue({ agent: 'a', job: 'read', expires_at: Date.now() + 60_000 }, 'local');
   assert.ok(!isRefusal(issued));
   await identity.authenticate(world.present(client, { authorization: `Bearer ${issued.secret.reveal()}`, proofs: [] }));
-  const link = await identity.people.setupLink({ roles: ['administrator'], by: 'local' });
+  const link = await identity.people.setupLink({ roles: ['admin'], by: 'local' });
   assert.ok(!isRefusal(link));
   const password = 'a password of some length';
   const account = { secret: link.secret.reveal(), name: 'Ada', password, source: '::1' };

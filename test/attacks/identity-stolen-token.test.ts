@@ -30,7 +30,7 @@ async function attempt(presented: Partial<Presented>): Promise<string> {
 const url = (): string => `${world.issuer}/mcp`;
 const ath = (): string => hash('sha256', victim.token, 'base64url');
 
-test('with nothing', async () => assert.equal(await attempt({}), 'token_needs_proof'));
+test('with nothing', async () => assert.equal(await attempt({}), 'proof_missing'));
 test('as a bearer token', async () =>
   assert.equal(await attempt({ authorization: `Bearer ${victim.token}` }), 'token_needs_proof'));
 test('with the thief’s proof', async () =>
@@ -44,15 +44,15 @@ test('with a proof that carries the victim’s public key and the thief’s sign
 
 test('with a proof that the victim made for another request', async () => {
   const other = victim.proof('POST', `${world.issuer}/mcp/files`);
-  assert.equal(await attempt({ proofs: [other] }), 'proof_wrong_request');
+  assert.equal(await attempt({ proofs: [other] }), 'proof_wrong_address');
   const read = victim.proof('GET', url());
-  assert.equal(await attempt({ proofs: [read] }), 'proof_wrong_request');
+  assert.equal(await attempt({ proofs: [read] }), 'proof_wrong_method');
 });
 
 test('with a proof that the victim made for the token endpoint', async () => {
   assert.equal(
     await attempt({ proofs: [victim.key.proof('POST', `${world.issuer}/oauth/token`)] }),
-    'proof_wrong_request',
+    'proof_wrong_address',
   );
 });
 
@@ -65,7 +65,7 @@ test('with a proof that the victim made for an older token', async () => {
 test('with forwarded headers that name another address', async () => {
   // The proof was made for a site of the attacker's; nothing in the request can make that site ours.
   const lured = victim.proof('POST', 'https://evil.example/mcp');
-  assert.equal(await attempt({ proofs: [lured], host: 'evil.example' }), 'proof_wrong_request');
+  assert.equal(await attempt({ proofs: [lured], host: 'evil.example' }), 'proof_wrong_address');
 });
 
 test('the thief’s own token with its claims changed to the victim’s', async () => {
@@ -73,11 +73,11 @@ test('the thief’s own token with its claims changed to the victim’s', async 
   const claims = { ...thief.claims, client_id: 'victim', sub: 'victim', run: victim.claims.run };
   const token = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${signature}`;
   const proof = thief.key.proof('POST', url(), hash('sha256', token, 'base64url'));
-  assert.equal(await attempt({ authorization: `DPoP ${token}`, proofs: [proof] }), 'token_unknown');
+  assert.equal(await attempt({ authorization: `DPoP ${token}`, proofs: [proof] }), 'token_signature_invalid');
 });
 
 test('a client assertion of the victim’s is no access token', async () => {
   const assertion = victim.assertion();
   const proof = victim.key.proof('POST', url(), hash('sha256', assertion, 'base64url'));
-  assert.equal(await attempt({ authorization: `DPoP ${assertion}`, proofs: [proof] }), 'token_unknown');
+  assert.equal(await attempt({ authorization: `DPoP ${assertion}`, proofs: [proof] }), 'token_wrong_type');
 });

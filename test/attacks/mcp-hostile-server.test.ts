@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { codeOf, type Json, listOf, ModernAgent, metaOf, textOf } from '../support/mcp-agent.ts';
+import { approveAll } from '../support/person.ts';
 import { openWorld, type World } from '../support/world.ts';
 
 const POLICIES = `
@@ -135,6 +136,8 @@ describe('a server that abuses what it may say', () => {
     agent = new ModernAgent(world, world.triage, '/mcp/hostile');
     everywhere = new ModernAgent(world, world.triage, '/mcp');
     agent.capabilities = { elicitation: {}, sampling: {} };
+    // What it describes its tools with is not trusted, so a person has to.
+    await approveAll(world, 'hostile', () => agent.ask('tools/list'));
   });
   after(async () => {
     await world.stop();

@@ -61,4 +61,21 @@ describe('a stop cuts what an agent has open', () => {
     assert.ok(await other.until('notifications/tools/list_changed'), 'its neighbour loses nothing');
     other.leave();
   });
+
+  test('a tool: its call in flight, and every call from then on, of any agent; the server’s others go on', async () => {
+    const agent = new SessionAgent(world, await world.register('uses-a-tool'), '/mcp/fixture');
+    await agent.begin({ elicitation: {} });
+    const call = await agent.send('tools/call', { name: 'test_elicitation', arguments: { message: 'Who?' } });
+    assert.ok((await call.until('elicitation/create'))?.id);
+    const body = { kind: 'tool', id: 'fixture/test_elicitation', reason: 'a test stops it' } as const;
+    const set = await world.local.call('stops.set', { body });
+    assert.equal(set.kind, 'ok', JSON.stringify(set));
+    await endsSoon(call);
+    for (const one of [agent, new ModernAgent(world, world.triage, '/mcp/fixture')]) {
+      const refused = await one.send('tools/call', { name: 'test_elicitation', arguments: { message: 'Who?' } });
+      assert.match(JSON.stringify(await refused.last()), /stopped/);
+    }
+    const other = await agent.send('tools/call', { name: 'test_simple_text', arguments: {} });
+    assert.doesNotMatch(JSON.stringify(await other.last()), /stopped/);
+  });
 });

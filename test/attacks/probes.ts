@@ -187,7 +187,7 @@ export const PROBES: readonly Probe[] = [
       const bearer = { ...headers, authorization: `Bearer ${world.triage.token}` };
       refusedWith(await world.send(message, bearer), 'token_needs_proof');
       const naked = { ...headers, authorization: `DPoP ${world.triage.token}` };
-      refusedWith(await world.send(message, naked), 'token_needs_proof');
+      refusedWith(await world.send(message, naked), 'proof_missing');
     },
   },
   {
@@ -208,12 +208,13 @@ export const PROBES: readonly Probe[] = [
     name: 'a proof for another address or method is refused',
     async attack(world) {
       const { message, headers } = modern('tools/call', { name: 'append', arguments: { line: 'ok elsewhere' } });
-      for (const proof of [
-        world.triage.headers('POST', `${world.running.agents_url}/mcp`),
-        world.triage.headers('GET', `${world.running.agents_url}/mcp/journal`),
-        world.triage.headers('POST', 'https://elsewhere.example/mcp/journal'),
-      ]) {
-        refusedWith(await world.send(message, { ...headers, ...proof }), 'proof_wrong_request');
+      for (const [method, address, code] of [
+        ['POST', `${world.running.agents_url}/mcp`, 'proof_wrong_address'],
+        ['GET', `${world.running.agents_url}/mcp/journal`, 'proof_wrong_method'],
+        ['POST', 'https://elsewhere.example/mcp/journal', 'proof_wrong_address'],
+      ] as const) {
+        const proof = world.triage.headers(method, address);
+        refusedWith(await world.send(message, { ...headers, ...proof }), code);
       }
     },
   },
@@ -325,6 +326,22 @@ export const PROBES: readonly Probe[] = [
         if (item.kind === 'failure' || (seen.has('agent.add') && seen.has('payload.read'))) break;
       }
       assert.ok(seen.has('agent.add') && seen.has('payload.read'));
+    },
+  },
+  {
+    never: 2,
+    name: 'a tool whose pin was taken back is not called',
+    async attack(world) {
+      const read = () => world.call(world.triage, 'read_text', { path: 'reports' }, { server: 'unannotated' });
+      const before = await read();
+      assert.equal(codeOf(before), undefined, before.text);
+      const body = {
+        server: 'unannotated',
+        parts: [{ kind: 'tool' as const, name: 'read_text' }],
+        reason: 'a test takes it back',
+      };
+      assert.equal((await world.local.call('tools.unpin', { body })).kind, 'ok');
+      refusedWith(await read(), 'tool_not_approved');
     },
   },
 ];

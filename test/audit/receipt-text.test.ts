@@ -36,8 +36,14 @@ const facts = {
   credential: fc.record({ thumbprint: name, kind: fc.constantFrom('dpop' as const, 'bearer' as const) }),
   run: name,
   job: name,
+  purpose: maybe(name),
+  subject: maybe(name),
+  chain: fc.array(fc.record({ scope_digest: digest, grant: maybe(name), expires_at: count, actor: name }), {
+    maxLength: 3,
+  }),
   accesses: fc.array(fc.record({ resource_type: name, action: name, resource_digest: digest }), { maxLength: 3 }),
   upstream: maybe(name),
+  tool: fc.oneof(fc.constant(null), fc.record({ pin_approval: name, manifest: digest })),
   request: fc.record({ sent: maybe(name), received: name, bytes: count }),
   policy: fc.record({
     set: name,

@@ -263,6 +263,29 @@ test('a person with an authenticator lifts the stop', async () => {
   const lifted = await sallyport('resume', stop.stop, ...as, '--code', totp(secret, now));
   assert.equal(lifted.code, 0, lifted.err);
   assert.equal((await sallyport('resume')).out, 'Nothing is stopped.\n');
+
+  const next = ['--code', totp(secret, now + 30_000)];
+  const rotated = await sallyport('agent', 'rotate', 'starter', '--out', 'rotated.jwk', ...as, ...next);
+  assert.equal(rotated.code, 0, rotated.err);
+  const key = JSON.parse(readFileSync(join(folder, 'rotated.jwk'), 'utf8'));
+  assert.equal(statSync(join(folder, 'rotated.jwk')).mode & 0o777, 0o600);
+  assert.ok(!rotated.out.includes(key.d) && !rotated.err.includes(key.d));
+  const { agents } = JSON.parse((await sallyport('agent', 'list', '--json')).out);
+  assert.equal(agents.find(({ id }: { id: string }) => id === 'starter').key, key.kid);
+});
+
+test('no key is rotated without a person, nor over a file, nor by a private key', async () => {
+  const before = (await sallyport('agent', 'list', '--json')).out;
+  const alone = await sallyport('agent', 'rotate', 'starter');
+  assert.equal(alone.code, 1);
+  assert.match(alone.err, /needs a person/);
+  const over = await sallyport('agent', 'rotate', 'starter', '--out', 'rotated.jwk');
+  assert.equal(over.code, 2);
+  assert.match(over.err, /exists already/);
+  const given = await sallyport('agent', 'rotate', 'starter', '--public-key', 'rotated.jwk');
+  assert.equal(given.code, 2);
+  assert.match(given.err, /holds a private key/);
+  assert.equal((await sallyport('agent', 'list', '--json')).out, before);
 });
 
 test('policies are listed with their reasons, and nothing is activated without a person', async () => {

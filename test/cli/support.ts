@@ -7,7 +7,7 @@ import type { Terminal } from '../../src/cli/terminal.ts';
 /** Runs a command line in this process, on a terminal that keeps what is shown. */
 export async function run(
   argv: readonly string[],
-  { columns, folder }: { columns?: number; folder?: string } = {},
+  { columns, folder, input = '' }: { columns?: number; folder?: string; input?: string } = {},
 ): Promise<{ code: number; out: string; err: string }> {
   let out = '';
   let err = '';
@@ -24,6 +24,7 @@ export async function run(
     ask: async () => {
       throw new Error('asked a question where nobody can answer');
     },
+    input: async () => input,
   };
   const before = process.cwd();
   process.chdir(folder ?? mkdtempSync(join(tmpdir(), 'sallyport-cli-')));

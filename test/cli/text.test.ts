@@ -112,4 +112,5 @@ const SILENT: Terminal = {
   color: false,
   interactive: false,
   ask: async () => '',
+  input: async () => '',
 };

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { inspect } from 'node:util';
 import { type Config, controlSocket, findConfig, loadConfig, parseConfig } from '../../src/config/index.ts';
+import { Secret } from '../../src/core/secret.ts';
+
+const revealed = (value: unknown) => (value instanceof Secret ? value.reveal() : undefined);
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-config-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -40,7 +43,7 @@ upstreams:
   assert.deepEqual(files.kind === 'child' && files.command, [join(folder, 'serve'), '--stdio']);
   assert.equal(files.kind === 'child' && files.cwd, folder);
   const remote = upstreams['remote']!.transport;
-  assert.equal(remote.kind === 'http' && remote.headers['Authorization']!.reveal(), 'Bearer hunter2');
+  assert.equal(remote.kind === 'http' && revealed(remote.headers['Authorization']), 'Bearer hunter2');
   assert.equal(upstreams['remote']!.shared, true);
   assert.equal(upstreams['files']!.shared, false);
   assert.equal(upstreams['files']!.limits.answer_bytes_max, 16_777_216);
@@ -69,7 +72,7 @@ upstreams: { a: { command: [x], env: { API_TOKEN: file:token.txt } } }
     { DATABASE: 'postgres://u:opensesame@db/x' },
   );
   const { transport } = config.upstreams['a']!;
-  assert.equal(transport.kind === 'child' && transport.env['API_TOKEN']!.reveal(), 'swordfish');
+  assert.equal(transport.kind === 'child' && revealed(transport.env['API_TOKEN']), 'swordfish');
   assert.equal(config.storage.url.reveal(), 'postgres://u:opensesame@db/x');
   for (const shown of [
     JSON.stringify(config),

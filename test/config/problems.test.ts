@@ -109,6 +109,27 @@ const CASES: readonly (readonly [name: string, text: string, expected: readonly 
     ],
   ],
   [
+    'a rule that is for everybody',
+    'identity: { issuers: [{ issuer: "https://a.example", rules: [{ claims: {}, agent: a, job: j }] }] }',
+    [
+      'f:1:64 identity.issuers[0].rules[0].claims: expected at least one claim: a rule without one is for everybody, found a map',
+    ],
+  ],
+  [
+    'an issuer with a query',
+    'identity: { issuers: [{ issuer: "https://a.example?x", rules: [{ claims: { sub: x }, agent: a, job: j }] }] }',
+    [
+      'f:1:33 identity.issuers[0].issuer: expected an issuer such as https://login.example.com, found "https://a.example?x"',
+    ],
+  ],
+  [
+    'a secret of the company in the open',
+    'people: { oidc: { name: A, issuer: "https://a.example", client_id: s, client_secret: hunter2, roles: { g: [viewer] } } }',
+    [
+      'f:1:86 people.oidc.client_secret: expected a reference (env:NAME or file:PATH), since it is a secret, found text that is not repeated here',
+    ],
+  ],
+  [
     'a password in the address',
     'storage: { url: "postgres://u:hunter2@h/d" }',
     [

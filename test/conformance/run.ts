@@ -2,9 +2,12 @@
  * `npm run conformance`: the official suite against a server of the project's own, direct and through `/mcp/<server>` of a
  * gateway with identity, policy and receipts on. Every check must come out alike; header validation and DNS rebinding,
  * which a gateway must do itself, must pass; and taking away the permit of one tool must fail that tool's scenario alone.
+ * Then the suite's scenarios of authorization, one by one; `npm run conformance -- authorization` runs these only.
  */
 import { startHttpFixture } from '../fixtures/mcp/http.ts';
+import { changed } from '../fixtures/mcp/surface/samples.ts';
 import { openWorld, type World } from '../support/world.ts';
+import { clientScenarios, PASSED_AS_CLIENT, runAsClient, runAuthorization, whyNot } from './auth.ts';
 import { openShim, type Shim } from './shim.ts';
 import { count, differences, failing, REQUIREMENTS, type Results, runSuite, scoredScenarios } from './suite.ts';
 
@@ -37,6 +40,9 @@ async function openGateway(shim: Shim, upstream: string, withheld: string): Prom
     listen: `hosts: ["${shim.host}"], origins: ["${shim.origin}"]`,
   });
   shim.aim(world.running.agents_url, world.triage);
+  // What comes and goes is there when the gateway meets the fixture, so that it is pinned, and is the same whenever it is back.
+  Object.assign(changed, { tools: 0, prompts: 0 });
+  await world.call(world.triage, 'test_simple_text', {}, { server: 'fixture' });
   return world;
 }
 
@@ -87,6 +93,26 @@ async function withheld(through: string, passed: ReadonlyMap<string, Results>): 
   }
 }
 
+/** Towards its clients the gateway is the authorization server; towards servers, a client. */
+function authorization(): void {
+  const served = runAuthorization();
+  for (const name of ['authorization-server-metadata-endpoint', 'authorization-code-grant']) {
+    expect(served.passed, `authorization: ${name} passes against the gateway’s own server`, served.said.split('\n'));
+  }
+  const scenarios = clientScenarios();
+  expect(scenarios.length > 0, `${scenarios.length} auth/* scenarios for clients`);
+  for (const name of scenarios) {
+    if (PASSED_AS_CLIENT.some((passed) => passed === name)) {
+      const { passed, said } = runAsClient(name);
+      expect(passed, `${name} passes; its metadata checks are those of the test's own reading`, said.split('\n'));
+    } else console.log(`n/a  ${name}: ${whyNot(name)}`);
+  }
+}
+
+if (process.argv.includes('authorization')) {
+  authorization();
+  process.exit(wrong === 0 ? 0 : 1);
+}
 const fixture = await startHttpFixture();
 const shim = await openShim();
 const through = `${shim.origin}/mcp/fixture`;
@@ -97,6 +123,7 @@ try {
   await world.stop();
   world = await openGateway(shim, fixture.url, WITHHELD.tool);
   await withheld(through, passed);
+  authorization();
 } finally {
   await world.stop();
   await shim.close();

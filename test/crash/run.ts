@@ -110,6 +110,7 @@ async function writeConfig({ folder, url }: Place, upstream: string): Promise<st
     file,
     `listen: { agents: "127.0.0.1:${ports[0]}", people: "127.0.0.1:${ports[1]}" }
 storage: { url: "${url}" }
+tools: { first_use: trust }
 upstreams:
   journal: { url: "${upstream}", shared: true }
 `,

@@ -56,13 +56,13 @@ after(async () => {
 });
 
 async function codeOf(url: string, bounds = {}): Promise<string> {
-  const answer = await egress.learned(url, bounds);
+  const answer = await egress.documents.learned(url, bounds);
   return isRefusal(answer) ? answer.code : `status ${answer.status}`;
 }
 
 test('a document is read from the address that was checked, under its own name', async () => {
   resolved = [PUBLIC];
-  const answer = await egress.learned('https://learned.example/keys');
+  const answer = await egress.documents.learned('https://learned.example/keys');
   assert.ok(!isRefusal(answer));
   assert.equal(Buffer.from(answer.body).toString(), '{"keys":[]}');
   assert.equal(answer.content_type, 'application/json');
@@ -133,6 +133,6 @@ test('size and time are bounded as a whole', async () => {
   resolved = [PUBLIC];
   assert.equal(await codeOf('https://learned.example/long'), 'answer_too_large');
   assert.equal(await codeOf('https://learned.example/packed'), 'upstream_failed');
-  assert.equal(await codeOf('https://learned.example/silent', { total_ms_max: 150 }), 'upstream_timed_out');
-  assert.equal(await codeOf('https://learned.example/slow', { total_ms_max: 150 }), 'upstream_timed_out');
+  assert.equal(await codeOf('https://learned.example/silent', { seconds_max: 0.15 }), 'upstream_timed_out');
+  assert.equal(await codeOf('https://learned.example/slow', { seconds_max: 0.15 }), 'upstream_timed_out');
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Cancellation, Canceller } from '../../src/core/cancellation.ts';
 import type { Decision } from '../../src/core/decision.ts';
 import type { Answer, Intent, ProtocolName } from '../../src/core/exchange.ts';
 import { LOWEST_LABEL } from '../../src/core/label.ts';
@@ -23,6 +24,8 @@ const CALLER: Caller = {
   credential: { kind: 'dpop', thumbprint: 'k' },
   token: 't',
   run: 'run_1',
+  subject: null,
+  chain: [],
   proof: undefined,
 };
 const RUN: Run = {
@@ -30,6 +33,10 @@ const RUN: Run = {
   agent: 'triage',
   job: 'support',
   opened_by: 'agent:triage',
+  purpose: null,
+  subject: null,
+  chain: [],
+  scopes: [],
   opened_at: 0,
   expires_at: Date.now() + 60_000,
   labels: LOWEST_LABEL,
@@ -38,7 +45,7 @@ const INTENT: Intent = {
   effect: 'write',
   operation: 'tools/call',
   accesses: [{ action: 'tool.call', resource: { type: 'Tool', id: 'files/write' }, args: {} }],
-  received_digest: new Uint8Array(32),
+  received_digest: '00'.repeat(32),
   received_bytes: 2,
   sent: new Uint8Array([123, 125]),
   upstream: 'files',
@@ -66,7 +73,7 @@ type World = {
   live: Live;
   forwarded: Intent[];
   log: { kind: 'stranger' | 'refused' | 'broken off'; code: string }[];
-  exchange(attempt?: Partial<Attempt>, gone?: AbortSignal): Promise<PassResult>;
+  exchange(attempt?: Partial<Attempt>, gone?: Cancellation): Promise<PassResult>;
 };
 
 /** A gateway whose controls permit everything, but for the stages that a test puts in their place. */
@@ -100,8 +107,9 @@ function open(replaced: Partial<Stages> = {}, shape: (table: Table) => Table = (
       }),
       parseIntent: set((pass) => {
         pass.intent = INTENT;
-        pass.live.upstream = 'files';
+        pass.live.destination = { upstream: 'files' };
       }),
+      checkToolManifest: () => undefined,
       decide: set((pass) => {
         pass.decisions = [decision('permit')];
       }),
@@ -114,7 +122,9 @@ function open(replaced: Partial<Stages> = {}, shape: (table: Table) => Table = (
         now: () => systemClock.now(),
         exchangeMsMax: () => 10_000,
         leased: () => true,
+        news: async () => {},
         policy: { decide: () => decision('permit'), visible: (_facts, candidates) => candidates.map(() => true) },
+        pinned: () => true,
         child: (pass, request) => runner.child(pass, request),
         digest: () => '',
       }),
@@ -122,13 +132,21 @@ function open(replaced: Partial<Stages> = {}, shape: (table: Table) => Table = (
       ...replaced,
     }),
   );
-  const runner = new Runner({ table, live, clock: systemClock, recorder, stateVersion: () => 1, stageMsMax: () => 50 });
+  const runner = new Runner({
+    table,
+    live,
+    clock: systemClock,
+    recorder,
+    stateVersion: () => 1,
+    news: async () => {},
+    stageMsMax: () => 50,
+  });
   return {
     runner,
     live,
     forwarded,
     log,
-    exchange: (attempt = {}, gone = new AbortController().signal) =>
+    exchange: (attempt = {}, gone: Cancellation = new Canceller()) =>
       runner.exchange(
         {
           protocol: 'mcp',
@@ -247,10 +265,10 @@ test('rules that changed mean another pass through the whole table, three at mos
 test('a stop cuts what is in flight, whatever the upstream still answers', async () => {
   const world = open();
   const frames: string[] = [];
-  let emit: ForwardIo['emit'] | undefined;
+  let late: ForwardIo | undefined;
   const running = world.exchange({
     forward: (_intent, io) => {
-      emit = io.emit;
+      late = io;
       return new Promise((resolve) => setTimeout(() => resolve(ANSWER), 30));
     },
   });
@@ -259,7 +277,7 @@ test('a stop cuts what is in flight, whatever the upstream still answers', async
     'agent' in who && who.agent.id === 'triage' ? refuse('stopped', 'test') : undefined,
   );
   assert.equal(cut, 1);
-  await emit?.({ name: 'late', value: null, bytes: 4 });
+  await late?.emit({ name: 'late', value: null, bytes: 4 });
   assert.deepEqual(frames, []);
   assert.equal(refusedWith(await running), 'stopped');
 });
@@ -274,9 +292,9 @@ test('a protocol that does not let go of a cut exchange is not waited for', asyn
 
 test('a caller who goes away ends the exchange', async () => {
   const world = open();
-  const gone = new AbortController();
-  const running = world.exchange({ forward: () => new Promise(() => undefined) }, gone.signal);
-  setTimeout(() => gone.abort(), 5);
+  const gone = new Canceller();
+  const running = world.exchange({ forward: () => new Promise(() => undefined) }, gone);
+  setTimeout(() => gone.cancel(), 5);
   assert.equal(refusedWith(await running), 'caller_gone');
 });
 

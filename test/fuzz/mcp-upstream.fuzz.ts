@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Canceller } from '../../src/core/cancellation.ts';
 import { type JsonObject, writeJson } from '../../src/core/json.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import type { ChildOutput, Egress, HttpReply } from '../../src/enforcement/index.ts';
@@ -160,7 +161,17 @@ function overHttp(dice: Dice): Feed {
     },
     close: async () => {},
   };
-  const link = new HttpLink({ calls: origin, streams: origin }, { ...context(), mirrored: () => [], headers: {} });
+  const link = new HttpLink(
+    { calls: origin, streams: origin },
+    {
+      ...context(),
+      mirrored: () => [],
+      server: 'fuzzed',
+      headers: {},
+      credential: () => undefined,
+      own: undefined,
+    },
+  );
   return {
     link,
     write(text, to) {
@@ -178,14 +189,14 @@ function overHttp(dice: Dice): Feed {
 async function exchangesEnd(dice: Dice, { link, write, end }: Feed, frame: (text: string) => string): Promise<void> {
   const era = dice.pick(['2026-07-28', '2025-11-25'] as const);
   link.adopt({ era, version: era, capabilities: { roots: {} } });
-  const stop = new AbortController();
+  const stop = new Canceller();
   const strays: number[] = [];
   const running = [1, 2, 3].map((id) => {
     const bytes = writeJson({ jsonrpc: '2.0', id, method: 'tools/call' });
     return link.exchange(
       { bytes, id, method: id === 3 ? 'subscriptions/listen' : 'tools/call', params: {} },
       {
-        signal: stop.signal,
+        cancellation: stop,
         onNotification(_, params) {
           const token = params['progressToken'];
           // Over stdio a number that is a token is the owner's; over HTTP the stream is what says whose it is.
@@ -198,7 +209,7 @@ async function exchangesEnd(dice: Dice, { link, write, end }: Feed, frame: (text
   });
   for (let count = dice.integer(20); count > 0; count -= 1) write(frame(messageOf(dice)), dice.integer(3));
   if (dice.integer(2) === 0) end();
-  stop.abort();
+  stop.cancel();
   link.close('over');
   assert.deepEqual(strays, []);
   for (const reply of await Promise.all(running)) {

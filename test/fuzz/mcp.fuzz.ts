@@ -3,15 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { Canceller } from '../../src/core/cancellation.ts';
 import type { Intent } from '../../src/core/exchange.ts';
 import { parseJson } from '../../src/core/json.ts';
-import type { ServerCatalog } from '../../src/core/manifest.ts';
 import type { Caller, Run } from '../../src/core/principal.ts';
-import { isRefusal } from '../../src/core/refusal.ts';
+import { isRefusal, refuse } from '../../src/core/refusal.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { ForwardIo, Gateway, PassResult } from '../../src/enforcement/index.ts';
 import { systemClock as clock, systemRandom as random } from '../../src/main/clock.ts';
 import { openMcp, type Upstreams } from '../../src/protocols/mcp/index.ts';
+import type { ReadCatalog, UpstreamStatus } from '../../src/protocols/mcp/upstream.ts';
 import { type Dice, fuzz } from './harness.ts';
 
 /**
@@ -27,27 +28,50 @@ const SCHEMA = {
   },
 };
 
-const CATALOG: ServerCatalog = {
+const CATALOG: ReadCatalog = {
   server: 'docs',
   tools: [{ server: 'docs', name: 'read', inputSchema: SCHEMA, raw: { name: 'read', inputSchema: SCHEMA } }],
   resources: [],
   templates: [],
   prompts: [{ server: 'docs', name: 'ask', raw: { name: 'ask' } }],
   digest: '0',
+  manifest: { server: 'docs', parts: [] },
+  serverInfo: {},
+  instructions: undefined,
+};
+
+const STATUS: UpstreamStatus = {
+  server: 'docs',
+  state: 'ready',
+  eras: ['2026-07-28', '2025-11-25'],
+  sessions: 0,
+  restarts: 0,
+  dropped: 0,
+  last_error: undefined,
+  exposure: 'enclosed',
+  exposure_note: '',
 };
 
 let last_id = 0;
-const upstreams = {
+/** Everything that parsing asks; what would reach a server is never called. */
+const upstreams: Upstreams = {
   list: () => ['docs'],
   nextId: () => {
     last_id += 1;
     return last_id;
   },
   catalog: async () => CATALOG,
+  suspect: () => {},
+  isFresh: () => true,
   catalogs: () => [CATALOG],
   onCatalogChange: () => () => {},
-  status: () => [{ server: 'docs', eras: ['2026-07-28', '2025-11-25'] }],
-} as unknown as Upstreams;
+  status: () => [STATUS],
+  open: () => refuse('upstream_unavailable', 'nothing is sent here'),
+  review: () => {},
+  reviewCredentials: () => {},
+  configure: async () => {},
+  close: async () => {},
+};
 
 const agent = { id: 'fuzz', owner: 'test', version: '1', jobs: ['fuzz'] };
 const caller: Caller = {
@@ -57,6 +81,8 @@ const caller: Caller = {
   credential: { kind: 'bearer', thumbprint: 't' },
   token: 't',
   run: 'run',
+  subject: null,
+  chain: [],
   proof: undefined,
 };
 const run = { id: 'run', agent: 'fuzz', job: 'fuzz', opened_by: 'fuzz', opened_at: 0, expires_at: 9e15 } as Run;
@@ -74,7 +100,7 @@ function checkSent(bytes: Uint8Array, { operation, accesses, defect }: Intent): 
   if (typeof path === 'string' && !defect) assert.ok(!/(?:^|\/)\.\.?(?:\/|$)|\\|\0/.test(path) || path === '.', path);
 }
 
-const io = { receipt: 'rcp', signal: new AbortController().signal, caller, run } as unknown as ForwardIo;
+const io = { receipt: 'rcp', cancellation: new Canceller(), caller, run } as unknown as ForwardIo;
 
 /** Stops where something would be decided, but for one session to begin with: parsing is what is tried here. */
 const gateway: Gateway = {
@@ -99,7 +125,7 @@ const mcp = await openMcp({
   upstreams,
   clock,
   random,
-  challenges: () => [],
+  challenges: () => ({}),
   settings: () => ({
     limits: { body_bytes_max: 65_536, sessions_per_agent_max: 10, exchange_ms_max: 60_000 },
     upstreams: { docs: { tools: { read: { arguments: { path: 'path' }, each: [], effect: 'write' } } } },

@@ -209,6 +209,8 @@ describe('a run', () => {
       credential: { kind: 'dpop', thumbprint: 'k' },
       token: 't',
       run: String(client.claims.run),
+      subject: null,
+      chain: [],
       proof: undefined,
     };
     assert.ok(!isRefusal(await world.identity.loadRun(caller)));

@@ -82,7 +82,7 @@ function proofFor(path: string): string {
 describe('credentials that are refused, each with its own code', () => {
   const cases: [string, RefusalCode, () => Partial<Presented>][] = [
     ['no Authorization', 'credential_missing', () => ({ authorization: undefined })],
-    ['an unknown scheme', 'credential_malformed', () => ({ authorization: 'Basic dXNlcjpwYXNz' })],
+    ['an unknown scheme', 'credential_wrong_scheme', () => ({ authorization: 'Basic dXNlcjpwYXNz' })],
     ['a scheme without a token', 'credential_malformed', () => ({ authorization: 'DPoP ' })],
     [
       'two credentials in one header',
@@ -90,10 +90,10 @@ describe('credentials that are refused, each with its own code', () => {
       () => ({ authorization: `DPoP ${client.token}, Bearer x` }),
     ],
     ['a token beyond any size', 'credential_malformed', () => ({ authorization: `DPoP ${'a'.repeat(100_000)}` })],
-    ['a token that is no JWS', 'credential_malformed', () => ({ authorization: 'DPoP not.a-token' })],
+    ['a token that is no JWS', 'token_malformed', () => ({ authorization: 'DPoP not.a-token' })],
     ['a bound token as Bearer', 'token_needs_proof', () => ({ authorization: `Bearer ${client.token}` })],
-    ['no proof', 'token_needs_proof', () => ({ proofs: [] })],
-    ['two proofs', 'proof_malformed', () => ({ proofs: [proofFor('/mcp'), proofFor('/mcp')] })],
+    ['no proof', 'proof_missing', () => ({ proofs: [] })],
+    ['two proofs', 'proof_repeated', () => ({ proofs: [proofFor('/mcp'), proofFor('/mcp')] })],
     ['a proof that is no JWS', 'proof_malformed', () => ({ proofs: ['x'] })],
     ['a proof beyond any size', 'proof_malformed', () => ({ proofs: [`${'a'.repeat(3_000)}.b.c`] })],
     ['a bearer secret as DPoP', 'credential_malformed', () => ({ authorization: `DPoP sp_${'a'.repeat(43)}` })],
@@ -107,14 +107,18 @@ describe('credentials that are refused, each with its own code', () => {
 
 describe('tokens that are refused', () => {
   const cases: [string, RefusalCode, () => string][] = [
-    ['a changed signature', 'token_unknown', () => tampered(client.token, client.token.length - 10)],
-    ['a changed claim', 'token_unknown', () => replaceClaims({ run: `run_${'a'.repeat(26)}` })],
-    ['alg none', 'token_unknown', () => `${segment({ typ: 'at+jwt', alg: 'none' })}.${segment(client.claims)}.AA`],
-    ['an HMAC keyed with the public key', 'token_unknown', () => hmacToken()],
-    ['another typ (an id token, say)', 'token_unknown', () => world.forge(client.claims, { typ: 'JWT' })],
-    ['an unknown kid', 'token_unknown', () => world.forge(client.claims, { kid: 'key_elsewhere' })],
-    ['a critical header', 'token_unknown', () => world.forge(client.claims, { crit: ['b64'], b64: false })],
-    ['another issuer', 'token_unknown', () => world.forge({ ...client.claims, iss: 'https://evil.example' })],
+    ['a changed signature', 'token_signature_invalid', () => tampered(client.token, client.token.length - 10)],
+    ['a changed claim', 'token_signature_invalid', () => replaceClaims({ run: `run_${'a'.repeat(26)}` })],
+    [
+      'alg none',
+      'token_wrong_algorithm',
+      () => `${segment({ typ: 'at+jwt', alg: 'none' })}.${segment(client.claims)}.AA`,
+    ],
+    ['an HMAC keyed with the public key', 'token_wrong_algorithm', () => hmacToken()],
+    ['another typ (an id token, say)', 'token_wrong_type', () => world.forge(client.claims, { typ: 'JWT' })],
+    ['an unknown kid', 'token_key_unknown', () => world.forge(client.claims, { kid: 'key_elsewhere' })],
+    ['a critical header', 'token_critical', () => world.forge(client.claims, { crit: ['b64'], b64: false })],
+    ['another issuer', 'token_wrong_issuer', () => world.forge({ ...client.claims, iss: 'https://evil.example' })],
     [
       'another gateway’s audience',
       'token_wrong_audience',
@@ -133,16 +137,25 @@ describe('tokens that are refused', () => {
     ],
     [
       'another server’s audience',
-      'token_wrong_audience',
+      'token_wrong_resource',
       () => world.forge({ ...client.claims, aud: `${world.issuer}/mcp/files` }),
     ],
     ['expired', 'token_expired', () => world.forge({ ...client.claims, exp: seconds() - 1 })],
     ['issued in the future', 'token_not_yet_valid', () => world.forge({ ...client.claims, iat: seconds() + 300 })],
     ['not before', 'token_not_yet_valid', () => world.forge({ ...client.claims, nbf: seconds() + 300 })],
-    ['no expiry', 'credential_malformed', () => world.forge({ ...client.claims, exp: undefined })],
-    ['no run', 'token_unknown', () => world.forge({ ...client.claims, run: undefined })],
-    ['no key', 'token_unknown', () => world.forge({ ...client.claims, cnf: undefined })],
-    ['an agent that nobody registered', 'agent_unknown', () => world.forge({ ...client.claims, client_id: 'ghost' })],
+    ['no expiry', 'token_expiry_missing', () => world.forge({ ...client.claims, exp: undefined })],
+    ['no run', 'token_claim_missing', () => world.forge({ ...client.claims, run: undefined })],
+    ['no key', 'token_not_bound', () => world.forge({ ...client.claims, cnf: undefined })],
+    [
+      'an agent that nobody registered',
+      'agent_unknown',
+      () => world.forge({ ...client.claims, client_id: 'ghost', sub: 'ghost' }),
+    ],
+    [
+      'somebody’s name and no actor',
+      'delegation_act_missing',
+      () => world.forge({ ...client.claims, sub: `usr_${'a'.repeat(26)}` }),
+    ],
     ['an earlier registration', 'token_revoked', () => world.forge({ ...client.claims, generation: 0 })],
   ];
   for (const [what, code, make] of cases) {
@@ -171,45 +184,45 @@ describe('proofs that are refused', () => {
   const cases: [string, RefusalCode, () => Presented][] = [
     ['another key', 'proof_wrong_key', () => withProof({}, {}, other)],
     ['another key that claims ours', 'proof_invalid', () => withProof({}, { jwk: client.key.publicJwk }, other)],
-    ['alg none', 'proof_malformed', () => withProof({}, { alg: 'none' })],
-    ['an algorithm of another key type', 'proof_malformed', () => withProof({}, { alg: 'EdDSA' })],
-    ['HS256', 'proof_malformed', () => withProof({}, { alg: 'HS256' })],
-    ['another typ', 'proof_malformed', () => withProof({}, { typ: 'JWT' })],
-    ['no key', 'proof_malformed', () => withProof({}, { jwk: undefined })],
-    ['a symmetric key', 'proof_malformed', () => withProof({}, { jwk: { kty: 'oct', k: 'AAAA' } })],
+    ['alg none', 'proof_wrong_algorithm', () => withProof({}, { alg: 'none' })],
+    ['an algorithm of another key type', 'proof_wrong_algorithm', () => withProof({}, { alg: 'EdDSA' })],
+    ['HS256', 'proof_wrong_algorithm', () => withProof({}, { alg: 'HS256' })],
+    ['another typ', 'proof_wrong_type', () => withProof({}, { typ: 'JWT' })],
+    ['no key', 'proof_key_invalid', () => withProof({}, { jwk: undefined })],
+    ['a symmetric key', 'proof_key_private', () => withProof({}, { jwk: { kty: 'oct', k: 'AAAA' } })],
     [
       'the private half of its key',
-      'proof_malformed',
+      'proof_key_private',
       () => withProof({}, { jwk: { ...client.key.publicJwk, d: 'AA' } }),
     ],
     [
       'a point off the curve',
-      'proof_malformed',
+      'proof_key_invalid',
       () => withProof({}, { jwk: { ...client.key.publicJwk, x: 'A'.repeat(43) } }),
     ],
-    ['a critical header', 'proof_malformed', () => withProof({}, { crit: ['x'] })],
-    ['no jti', 'proof_malformed', () => withProof({ jti: undefined })],
-    ['an empty jti', 'proof_malformed', () => withProof({ jti: '' })],
-    ['a jti of 200 characters', 'proof_malformed', () => withProof({ jti: 'j'.repeat(200) })],
-    ['a jti that is a number', 'proof_malformed', () => withProof({ jti: 7 })],
-    ['no iat', 'proof_malformed', () => withProof({ iat: undefined })],
-    ['an iat that is text', 'proof_malformed', () => withProof({ iat: '1700000000' })],
-    ['an iat beyond numbers', 'proof_malformed', () => withProof({ iat: 1e300 })],
-    ['another method', 'proof_wrong_request', () => withProof({ htm: 'GET' })],
-    ['the method in lower case', 'proof_wrong_request', () => withProof({ htm: 'post' })],
-    ['another path', 'proof_wrong_request', () => withProof({ htu: `${world.issuer}/mcp/other` })],
-    ['another host', 'proof_wrong_request', () => withProof({ htu: 'https://evil.example/mcp' })],
-    ['another scheme', 'proof_wrong_request', () => withProof({ htu: world.issuer.replace('http', 'https') })],
+    ['a critical header', 'proof_critical', () => withProof({}, { crit: ['x'] })],
+    ['no jti', 'proof_incomplete', () => withProof({ jti: undefined })],
+    ['an empty jti', 'proof_incomplete', () => withProof({ jti: '' })],
+    ['a jti of 200 characters', 'proof_incomplete', () => withProof({ jti: 'j'.repeat(200) })],
+    ['a jti that is a number', 'proof_incomplete', () => withProof({ jti: 7 })],
+    ['no iat', 'proof_incomplete', () => withProof({ iat: undefined })],
+    ['an iat that is text', 'proof_incomplete', () => withProof({ iat: '1700000000' })],
+    ['an iat beyond numbers', 'proof_incomplete', () => withProof({ iat: 1e300 })],
+    ['another method', 'proof_wrong_method', () => withProof({ htm: 'GET' })],
+    ['the method in lower case', 'proof_wrong_method', () => withProof({ htm: 'post' })],
+    ['another path', 'proof_wrong_address', () => withProof({ htu: `${world.issuer}/mcp/other` })],
+    ['another host', 'proof_wrong_address', () => withProof({ htu: 'https://evil.example/mcp' })],
+    ['another scheme', 'proof_wrong_address', () => withProof({ htu: world.issuer.replace('http', 'https') })],
     [
       'a user in the address',
-      'proof_wrong_request',
+      'proof_wrong_address',
       () => withProof({ htu: `${world.issuer.replace('//', '//x@')}/mcp` }),
     ],
-    ['an address that is none', 'proof_wrong_request', () => withProof({ htu: 'mcp' })],
+    ['an address that is none', 'proof_wrong_address', () => withProof({ htu: 'mcp' })],
     ['another token', 'proof_wrong_token', () => withProof({ ath: hash('sha256', 'another', 'base64url') })],
-    ['no token', 'proof_wrong_token', () => withProof({ ath: undefined })],
+    ['no token', 'proof_token_missing', () => withProof({ ath: undefined })],
     ['a minute old', 'proof_expired', () => withProof({ iat: seconds() - 61 })],
-    ['from the future', 'proof_expired', () => withProof({ iat: seconds() + 60 })],
+    ['from the future', 'proof_from_future', () => withProof({ iat: seconds() + 60 })],
   ];
   for (const [what, code, make] of cases) {
     test(`${what}: ${code}`, async () => assert.equal(await codeOf(make()), code));
@@ -241,9 +254,9 @@ describe('an audience of one path', () => {
     const at = (path: string): Promise<string> => codeOf(world.present(narrow, { path }));
     assert.equal(await at('/mcp/files'), 'accepted');
     assert.equal(await at('/mcp/files/deep'), 'accepted');
-    assert.equal(await at('/mcp'), 'token_wrong_audience');
-    assert.equal(await at('/mcp/files-too'), 'token_wrong_audience');
-    assert.equal(await at('/mcp/github'), 'token_wrong_audience');
+    assert.equal(await at('/mcp'), 'token_wrong_resource');
+    assert.equal(await at('/mcp/files-too'), 'token_wrong_resource');
+    assert.equal(await at('/mcp/github'), 'token_wrong_resource');
   });
 });
 
@@ -260,7 +273,7 @@ test('every replica knows the others’ signing keys, and one that was replaced 
   ]);
   const third = await world.another();
   const late = await third.identity.authenticate(world.present(await world.agent({ id: 'late' })));
-  assert.ok(isRefusal(late) && late.code === 'token_unknown');
+  assert.ok(isRefusal(late) && late.code === 'token_key_unknown');
   await world.close();
 });
 

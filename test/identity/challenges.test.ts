@@ -11,7 +11,11 @@ before(async () => {
 after(() => world.close());
 
 function challenges(code: RefusalCode, path = '/mcp'): readonly string[] {
-  return world.identity.challenges(refuse(code, 'a reason for operators, with "quotes" and secrets'), path);
+  return (
+    world.identity.challenges(refuse(code, 'a reason for operators, with "quotes" and secrets'), path)[
+      'www-authenticate'
+    ] ?? []
+  );
 }
 
 describe('WWW-Authenticate', () => {
@@ -19,7 +23,7 @@ describe('WWW-Authenticate', () => {
     const metadata = `resource_metadata="${world.issuer}/.well-known/oauth-protected-resource/mcp/files"`;
     assert.deepEqual(challenges('credential_missing', '/mcp/files'), [
       `DPoP algs="ES256 EdDSA Ed25519", ${metadata}`,
-      `Bearer ${metadata}`,
+      `Bearer scope="mcp", ${metadata}`,
     ]);
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { codeAt } from '../../src/controls/identity/authenticator.ts';
 import type { SignedIn } from '../../src/controls/identity/index.ts';
+import { codeAt } from '../../src/controls/identity/people/authenticator.ts';
 import type { Role } from '../../src/core/person.ts';
 import { isRefusal, type Refusal } from '../../src/core/refusal.ts';
 import { openWorld, type World } from '../support/identity.ts';
@@ -23,13 +23,13 @@ beforeEach(() => {
   source = `10.0.${sources >> 8}.${sources++ & 255}`;
 });
 
-async function link(roles: readonly Role[] = ['administrator']): Promise<string> {
+async function link(roles: readonly Role[] = ['admin']): Promise<string> {
   const made = await people.setupLink({ roles, by: 'local' });
   assert.ok(!isRefusal(made));
   return made.secret.reveal();
 }
 
-async function join(name: string, roles: readonly Role[] = ['administrator']): Promise<SignedIn> {
+async function join(name: string, roles: readonly Role[] = ['admin']): Promise<SignedIn> {
   const signed = await people.redeemSetup({ secret: await link(roles), name, password: PASSWORD, source });
   assert.ok(!isRefusal(signed), isRefusal(signed) ? signed.reason : '');
   return signed;
@@ -199,9 +199,9 @@ describe('a session', () => {
   });
 });
 
-test('the last administrator stays', async () => {
+test('the last admin stays', async () => {
   const own = await openWorld();
-  const made = await own.identity.people.setupLink({ roles: ['administrator'], by: 'local' });
+  const made = await own.identity.people.setupLink({ roles: ['admin'], by: 'local' });
   assert.ok(!isRefusal(made));
   const only = await own.identity.people.redeemSetup({
     secret: made.secret.reveal(),

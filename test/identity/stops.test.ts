@@ -5,7 +5,9 @@ import type { Caller } from '../../src/core/principal.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import { StorageError } from '../../src/storage/index.ts';
 import type { AgentClient } from '../support/agent-client.ts';
+import { closedAuthorization, noDocuments } from '../support/documents.ts';
 import { makeKeys, openWorld, type Replica, random, type World } from '../support/identity.ts';
+import { vaultParts } from '../support/vault.ts';
 
 let world: World;
 let client: AgentClient;
@@ -226,8 +228,11 @@ async function openOn(
     random,
     state: world.state,
     issuer: world.issuer,
+    ...closedAuthorization,
     keys: makeKeys(),
     record,
+    documents: noDocuments,
+    vault: vaultParts(),
     refused: () => {},
     report: (problem) => problems.push(problem),
   });

@@ -211,7 +211,7 @@ describe('refused', () => {
     ['a resource with a query', 400, 'invalid_target', () => ({ resource: `${world.issuer}/mcp?a=b` })],
     ['a run that there is not', 400, 'invalid_request', () => ({ run: `run_${'a'.repeat(26)}` })],
     ['another grant', 400, 'unsupported_grant_type', () => ({ grant_type: 'password' })],
-    ['a refresh token', 400, 'unsupported_grant_type', () => ({ grant_type: 'refresh_token' })],
+    ['a refresh token', 400, 'invalid_request', () => ({ grant_type: 'refresh_token' })],
   ];
   for (const [what, status, error, change] of cases) {
     test(`${what}: ${error}`, async () => {
@@ -290,15 +290,8 @@ function withoutProof(from: AgentClient): Promise<Response> {
 }
 
 describe('nothing else answers', () => {
-  const paths = [
-    '/oauth/auth',
-    '/oauth/token/introspection',
-    '/oauth/reg',
-    '/oauth/me',
-    '/oauth/session/end',
-    '/oauth/request',
-  ];
-  for (const path of [...paths, '/auth', '/.well-known/openid-configuration', '/oauth/../oauth/token']) {
+  const paths = ['/oauth/auth', '/oauth/register', '/oauth/me', '/oauth/session/end', '/oauth/session/end/confirm'];
+  for (const path of [...paths, '/auth', '/oauth/../oauth/token']) {
     test(`${path} is not found`, async () => {
       const { port } = new URL(world.issuer);
       const status = await new Promise((resolve, reject) => {
@@ -324,7 +317,8 @@ describe('nothing else answers', () => {
       unknown
     >;
     assert.equal(metadata.issuer, world.issuer);
-    assert.equal(metadata.authorization_endpoint, undefined);
+    assert.equal(metadata.registration_endpoint, undefined);
+    assert.deepEqual(metadata.code_challenge_methods_supported, ['S256']);
     const { keys } = (await (await fetch(String(metadata.jwks_uri))).json()) as { keys: Record<string, string>[] };
     assert.deepEqual(
       keys.map(({ kid }) => kid),

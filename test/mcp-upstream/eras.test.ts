@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Canceller } from '../../src/core/cancellation.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import type { Era, UpstreamSettings } from '../../src/protocols/mcp/upstream.ts';
 import { type FixtureEra, startHttpFixture } from '../fixtures/mcp/http.ts';
@@ -163,14 +164,14 @@ for (const [transport, fixture] of Object.entries(fixtures)) {
   test(`${transport}, 2026-07-28: a subscription stays open until it is cancelled`, async () => {
     const upstreams = gatewayOf({ ...(await fixture('both')), limits: { answer_ms_max: 400 } });
     const session = await sessionOf(upstreams, 's');
-    const stop = new AbortController();
+    const stop = new Canceller();
     const heard: string[] = [];
     const listening = send(
       upstreams,
       session,
       'subscriptions/listen',
       { notifications: { toolsListChanged: true, resourceSubscriptions: ['test://watched-resource'] } },
-      { signal: stop.signal, onNotification: (method) => void heard.push(method) },
+      { cancellation: stop, onNotification: (method) => void heard.push(method) },
     );
     await until('it is acknowledged', () => heard.length === 1);
     await new Promise((resolve) => setTimeout(resolve, 600));
@@ -182,7 +183,7 @@ for (const [transport, fixture] of Object.entries(fixtures)) {
       'notifications/tools/list_changed',
       'notifications/resources/updated',
     ]);
-    stop.abort();
+    stop.cancel();
     assert.ok(isRefusal((await listening).reply));
     await call(upstreams, session, 'test_trigger_tool_change');
     assert.equal(heard.length, 3);

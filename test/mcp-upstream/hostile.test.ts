@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Canceller } from '../../src/core/cancellation.ts';
 import { isRefusal, type RefusalCode } from '../../src/core/refusal.ts';
 import type { Era, UpstreamLimits, UpstreamSettings } from '../../src/protocols/mcp/upstream.ts';
 import {
@@ -165,15 +166,15 @@ describe('hostile servers', { concurrency: 4 }, () => {
     test(`${transport}: a flood of requests reaches the agent a few at a time`, async () => {
       const upstreams = gatewayOf(await hostile(transport, 'asks', '2025-11-25'));
       const session = await sessionOf(upstreams, 's', runOf('r'), { client: CAPABLE });
-      const stop = new AbortController();
+      const stop = new Canceller();
       const sending = call(
         upstreams,
         session,
         'go',
         {},
-        { signal: stop.signal, onRequest: () => new Promise(() => {}) },
+        { cancellation: stop, onRequest: () => new Promise(() => {}) },
       );
-      setTimeout(() => stop.abort(), 500);
+      setTimeout(() => stop.cancel(), 500);
       const sent = await sending;
       assert.equal(sent.asked.length, 8);
     });
@@ -199,10 +200,10 @@ describe('hostile servers', { concurrency: 4 }, () => {
       test(`${transport}, ${era}: cancelling ends the call at once, and a late answer is dropped`, async () => {
         const upstreams = gatewayOf(await hostile(transport, 'late', era));
         const session = await sessionOf(upstreams, 's');
-        const stop = new AbortController();
+        const stop = new Canceller();
         const started = Date.now();
-        const sending = call(upstreams, session, 'go', {}, { signal: stop.signal });
-        setTimeout(() => stop.abort(), 50);
+        const sending = call(upstreams, session, 'go', {}, { cancellation: stop });
+        setTimeout(() => stop.cancel(), 50);
         assert.equal(codeOf(await sending), 'upstream_failed');
         assert.ok(Date.now() - started < 5_000);
         if (transport === 'stdio') await until('it is dropped', () => (upstreams.status()[0]?.dropped ?? 0) >= 2);
@@ -245,7 +246,7 @@ describe('hostile servers', { concurrency: 4 }, () => {
     const session = await sessionOf(upstreams, 's');
     const id = upstreams.nextId();
     const bytes = Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"tools/list",\n"params":{}}`);
-    const io = { signal: new AbortController().signal, onNotification: () => {}, onRequest: accept };
+    const io = { cancellation: new Canceller(), onNotification: () => {}, onRequest: accept };
     assert.equal(codeOf(await session.send({ bytes, id, method: 'tools/list', params: {} }, io)), 'request_malformed');
   });
 
@@ -265,7 +266,7 @@ describe('hostile servers', { concurrency: 4 }, () => {
     async function callList(through: typeof session): Promise<string> {
       const id = upstreams.nextId();
       const bytes = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/list', params: {} }));
-      const io = { signal: new AbortController().signal, onNotification: () => {}, onRequest: accept };
+      const io = { cancellation: new Canceller(), onNotification: () => {}, onRequest: accept };
       return codeOf(await through.send({ bytes, id, method: 'tools/list', params: {} }, io));
     }
   });

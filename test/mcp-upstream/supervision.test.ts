@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Canceller } from '../../src/core/cancellation.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { UpstreamSettings } from '../../src/protocols/mcp/upstream.ts';
@@ -52,6 +54,18 @@ describe('supervision', { concurrency: 4 }, () => {
     assert.equal(codeOf(await call(upstreams, a, 'read_text', { path: 'x' })), 'upstream_unavailable');
     assert.equal(codeOf((await upstreams.open('s', runOf('a'))) as object), 'stopped');
     assert.match(textOf(await call(upstreams, b, 'read_text', { path: 'x' })), /text at x/);
+  });
+
+  test('closing waits for no server that never introduces itself, and whoever waited for one is told', async () => {
+    const silent = { kind: 'stdio', command: ['sleep', '1000'], env: {} } as const;
+    const upstreams = gatewayOf({ server: 's', transport: silent, shared: false, limits: { open_ms_max: 60_000 } });
+    const opening = upstreams.open('s', runOf('a'));
+    await sleep(300);
+    const began = performance.now();
+    await upstreams.close();
+    const took_ms = performance.now() - began;
+    assert.equal(codeOf((await opening) as object), 'upstream_unavailable');
+    assert.ok(took_ms < 20_000, `${took_ms} ms, where opening may take 60,000`);
   });
 
   test('a server that is stopped is not spoken to, not even by the gateway itself, until the stop is lifted', async () => {
@@ -193,11 +207,11 @@ describe('supervision', { concurrency: 4 }, () => {
     const b = await sessionOf(upstreams, 's', runOf('b'));
     const c = await sessionOf(upstreams, 's', runOf('c'));
     assert.deepEqual([a.closed, b.closed, c.closed], [true, false, false]);
-    const stop = new AbortController();
-    const hanging = [b, c].map((session) => call(upstreams, session, 'go', {}, { signal: stop.signal }));
+    const stop = new Canceller();
+    const hanging = [b, c].map((session) => call(upstreams, session, 'go', {}, { cancellation: stop }));
     const refused = await upstreams.open('s', runOf('d'));
     assert.ok(isRefusal(refused) && refused.code === 'upstream_unavailable');
-    stop.abort();
+    stop.cancel();
     await Promise.all(hanging);
   });
 
@@ -205,17 +219,17 @@ describe('supervision', { concurrency: 4 }, () => {
     const upstreams = gatewayOf(
       overStdio('s', 'hostile.ts', ['stdio', '--mode', 'hang'], { era: '2026-07-28', limits: { sessions_max: 4 } }),
     );
-    const stop = new AbortController();
+    const stop = new Canceller();
     const greedy = runOf('greedy');
     const hanging = [];
     for (const scope of ['1', '2']) {
       const session = await sessionOf(upstreams, 's', greedy, { scope });
-      hanging.push(call(upstreams, session, 'go', {}, { signal: stop.signal }));
+      hanging.push(call(upstreams, session, 'go', {}, { cancellation: stop }));
     }
     const third = await upstreams.open('s', greedy, { scope: '3' });
     assert.ok(isRefusal(third) && third.code === 'upstream_unavailable');
     assert.ok(!isRefusal(await upstreams.open('s', runOf('other'))));
-    stop.abort();
+    stop.cancel();
     await Promise.all(hanging);
     // What it does not use makes room for what it does.
     assert.ok(!isRefusal(await upstreams.open('s', greedy, { scope: '3' })));
@@ -227,10 +241,10 @@ describe('supervision', { concurrency: 4 }, () => {
       overStdio('s', 'hostile.ts', ['stdio', '--mode', 'hang'], { era: '2026-07-28', limits }),
     );
     const session = await sessionOf(upstreams, 's');
-    const stop = new AbortController();
-    const hanging = [1, 2, 3].map(() => call(upstreams, session, 'go', {}, { signal: stop.signal }));
+    const stop = new Canceller();
+    const hanging = [1, 2, 3].map(() => call(upstreams, session, 'go', {}, { cancellation: stop }));
     assert.equal(codeOf(await call(upstreams, session, 'go')), 'upstream_unavailable');
-    stop.abort();
+    stop.cancel();
     await Promise.all(hanging);
   });
 
@@ -273,7 +287,7 @@ describe('supervision', { concurrency: 4 }, () => {
   });
 
   for (const transport of ['stdio', 'http'] as const) {
-    test(`${transport}, 2025-11-25: a catalog is read again at most once a second, whoever hears of the change`, async () => {
+    test(`${transport}, 2025-11-25: a catalog is read again at most four times a second, whoever hears of the change`, async () => {
       const args = [transport, '--mode', 'changing', '--era', '2025-11-25'];
       const settings =
         transport === 'stdio'
@@ -284,10 +298,11 @@ describe('supervision', { concurrency: 4 }, () => {
       upstreams.onCatalogChange(({ digest }) => digests.push(digest));
       await upstreams.catalog('s');
       const session = await sessionOf(upstreams, 's');
+      const from = Date.now();
       for (let count = 0; count < 20; count += 1) await call(upstreams, session, 'go');
-      await until('it is read again', () => digests.length === 2);
+      await until('it is read again', () => digests.length >= 2);
       await new Promise((resolve) => setTimeout(resolve, 300));
-      assert.equal(digests.length, 2);
+      assert.ok(digests.length <= 2 + (Date.now() - from) / 250, `${digests.length} times`);
     });
   }
 

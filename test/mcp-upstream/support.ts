@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Canceller } from '../../src/core/cancellation.ts';
 import { type JsonObject, writeJson } from '../../src/core/json.ts';
 import type { Run } from '../../src/core/principal.ts';
 import { isRefusal, type Refusal, refuse } from '../../src/core/refusal.ts';
@@ -82,7 +83,9 @@ export async function startProgram(
 
 export function runOf(id: string): Run {
   const labels = { confidentiality: 'public', integrity: 'trusted' } as const;
-  return { id, agent: 'a', job: 'j', opened_by: 'test', opened_at: 0, expires_at: Number.MAX_SAFE_INTEGER, labels };
+  const granted = { purpose: null, subject: null, chain: [], scopes: [] };
+  const times = { opened_at: 0, expires_at: Number.MAX_SAFE_INTEGER };
+  return { id, agent: 'a', job: 'j', opened_by: 'test', ...granted, ...times, labels };
 }
 
 /** What a client of 2025 declares that can answer everything. */
@@ -125,7 +128,7 @@ export async function send(
   const reply = await session.send(
     { bytes, id, method, params: full },
     {
-      signal: new AbortController().signal,
+      cancellation: new Canceller(),
       onRequest: async () => ({ kind: 'error', error: { code: -1, message: 'not asked for in this test' } }),
       ...io,
       onNotification: (name, given) => {

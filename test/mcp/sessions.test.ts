@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { Canceller } from '../../src/core/cancellation.ts';
 import type { Caller, Run } from '../../src/core/principal.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import { systemRandom as random } from '../../src/main/clock.ts';
@@ -18,6 +19,8 @@ function callerOf(id: string): Caller {
     credential: { kind: 'bearer', thumbprint: 't' },
     token: 't',
     run: `run of ${id}`,
+    subject: null,
+    chain: [],
     proof: undefined,
   };
 }
@@ -68,7 +71,7 @@ describe('sessions of 2025-11-25', () => {
     const [first, second] = [await begin(sessions, 'a'), await begin(sessions, 'a')];
     const other = await begin(sessions, 'b');
     const third = await begin(sessions, 'a');
-    assert.ok(first.closed.aborted, 'the one that was used least recently');
+    assert.ok(first.closed.cancelled, 'the one that was used least recently');
     for (const kept of [second, third]) assert.equal(sessions.find(kept.id, callerOf('a'), runOf('a')), kept);
     assert.equal(sessions.find(other.id, callerOf('b'), runOf('b')), other);
   });
@@ -88,7 +91,7 @@ describe('sessions of 2025-11-25', () => {
     sessions.find(used.id, callerOf('b'), runOf('b'));
     await clock.advance(2 * 60_000);
     await begin(sessions, 'c');
-    assert.ok(idle.closed.aborted && !used.closed.aborted);
+    assert.ok(idle.closed.cancelled && !used.closed.cancelled);
   });
 
   test('ask, and take each answer once; nobody waits for ever', async () => {
@@ -97,18 +100,18 @@ describe('sessions of 2025-11-25', () => {
     const say = async (text: string): Promise<void> => {
       asked = text;
     };
-    const gone = new AbortController();
-    const answered = session.ask('roots/list', {}, say, gone.signal);
+    const gone = new Canceller();
+    const answered = session.ask('roots/list', {}, say, gone);
     const { id } = JSON.parse(asked) as { id: string };
     assert.equal(session.answer('other', { kind: 'result', result: {} }), false);
     assert.equal(session.answer(id, { kind: 'result', result: { roots: [] } }), true);
     assert.equal(session.answer(id, { kind: 'result', result: {} }), false);
     assert.deepEqual(await answered, { kind: 'result', result: { roots: [] } });
-    const abandoned = session.ask('roots/list', {}, say, gone.signal);
-    gone.abort();
+    const abandoned = session.ask('roots/list', {}, say, gone);
+    gone.cancel();
     await assert.rejects(abandoned);
-    await assert.rejects(session.ask('roots/list', {}, say, gone.signal));
-    const broken = session.ask('roots/list', {}, () => Promise.reject(new Error('gone')), new AbortController().signal);
+    await assert.rejects(session.ask('roots/list', {}, say, gone));
+    const broken = session.ask('roots/list', {}, () => Promise.reject(new Error('gone')), new Canceller());
     await assert.rejects(broken);
   });
 

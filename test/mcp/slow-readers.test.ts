@@ -49,10 +49,10 @@ test('a stream that nobody reads ends its exchange', async () => {
   const reply = new Reply(response, readAccept('text/event-stream'), clock);
   const taken = reply.event(JSON.stringify(LARGE));
   await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(reply.gone.aborted, false);
+  assert.equal(reply.gone.cancelled, false);
   await clock.advance(120_000);
   await taken;
-  assert.equal(reply.gone.aborted, true);
+  assert.equal(reply.gone.cancelled, true);
   close();
 });
 

@@ -16,7 +16,13 @@ export function makeIdentityKeys(chance: Chance, kid: string): { keys: IdentityK
   const jwk: SigningJwk = { kty: 'EC', crv: 'P-256', kid, x, y, d };
   const key = createPrivateKey({ key: { ...jwk }, format: 'jwk' });
   return {
-    keys: { signing: new Secret(jwk), sealing: new Secret(chance.bytes(32)) },
+    keys: {
+      signing: new Secret(jwk),
+      // No replica of the simulation is told to replace its key.
+      succession: { next: () => new Secret(jwk), take: () => {} },
+      sealing: new Secret(chance.bytes(32)),
+      pins: new Secret(new Uint8Array(32).fill(7)),
+    },
     sign: (claims) => {
       const signed = `${encode({ typ: 'at+jwt', alg: 'ES256', kid })}.${encode(claims)}`;
       const signature = sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' });

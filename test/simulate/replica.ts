@@ -3,6 +3,8 @@ import { type Identity, type IdentityKeys, openIdentity } from '../../src/contro
 import { type Enforcement, openEnforcement, type Table } from '../../src/enforcement/index.ts';
 import type { StageRun } from '../../src/enforcement/pipeline.ts';
 import { type Database, openStateWatch, type StateWatch } from '../../src/storage/index.ts';
+import { closedAuthorization, noDocuments } from '../support/documents.ts';
+import { vaultParts } from '../support/vault.ts';
 import type { Bug } from './bugs.ts';
 import { seamsWith } from './bugs.ts';
 import type { Chance } from './chance.ts';
@@ -84,9 +86,13 @@ export async function openReplica(machine: Machine, parts: ReplicaParts): Promis
     random,
     state,
     issuer: ISSUER,
+    ...closedAuthorization,
     keys: machine.identityKeys,
+    first_use: () => 'trust',
     record: seams.record((tx, change) => ledger.control(tx, change)),
     signatures: 'inline',
+    documents: noDocuments,
+    vault: vaultParts(),
     refused: () => {},
     report,
   });

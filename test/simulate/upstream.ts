@@ -40,7 +40,7 @@ export class Upstream {
     const { sent } = intent;
     if (sent === undefined) throw new Error('nothing to send');
     return new Promise((resolve) => {
-      io.signal.addEventListener('abort', () => resolve(refuse('upstream_failed', 'given up')), { once: true });
+      io.cancellation.onCancel(() => resolve(refuse('upstream_failed', 'given up')));
       const there = this.#link.transit('there');
       if (there === undefined) return;
       const asked = call.asksBack ? () => io.child(childOf(call, this.#judge)).then(() => undefined) : undefined;
@@ -83,7 +83,7 @@ function childOf(call: Call, judge: Judge): ChildRequest {
       effect: 'read',
       operation: 'sampling/createMessage',
       accesses: [{ action: 'sampling.create', resource: { type: 'Agent', id: call.agent.id }, args: {} }],
-      received_digest: Buffer.from(digest, 'hex'),
+      received_digest: digest,
       received_bytes: sent.length,
       sent,
       upstream: 'journal',

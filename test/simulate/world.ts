@@ -2,9 +2,11 @@ import { hash } from 'node:crypto';
 import { migrations as auditMigrations, makeLedgerKeys } from '../../src/controls/audit/index.ts';
 import { identityMigrations } from '../../src/controls/identity/index.ts';
 import { insertRun } from '../../src/controls/identity/store/runs.ts';
+import { Canceller } from '../../src/core/cancellation.ts';
 import { newId } from '../../src/core/ids.ts';
 import { writeJson } from '../../src/core/json.ts';
 import { LOWEST_LABEL } from '../../src/core/label.ts';
+import { manifestPart } from '../../src/core/manifest.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import type { Attempt, PassResult, Sink } from '../../src/enforcement/index.ts';
 import type { Transaction } from '../../src/storage/index.ts';
@@ -27,6 +29,12 @@ const AGENTS = ['triage', 'writer', 'reader', 'builder', 'keeper', 'seller'];
 const REOPEN_MS = 300;
 
 /** Three replicas over one database, agents before them, a server behind them; and the judge, who sees all of it. */
+/** What the simulated server is, to everybody and for ever. */
+const JOURNAL = {
+  server: 'journal',
+  parts: [manifestPart('origin', '', { kind: 'simulated' }), manifestPart('tool', 'append', { name: 'append' })],
+};
+
 export class World {
   readonly loop: Loop;
   readonly chance: Chance;
@@ -141,6 +149,7 @@ export class World {
       this.agents.push(agent);
       void this.register(agent, this.replicas.get(this.machines[0]!)!);
     }
+    void this.replicas.get(this.machines[0]!)!.identity.manifests.observe(JOURNAL, true);
     await this.run(2_000);
     for (const agent of this.agents) void this.openRun(agent);
     await this.run(500);
@@ -165,7 +174,8 @@ export class World {
     const now = this.server.now();
     const run = { id: agent.run, agent: agent.id, job: 'support', opened_by: agent.id, opened_at: now };
     agent.token = mintToken(this.#sign, agent, now);
-    const opened = { ...run, expires_at: now + 3_600_000, labels: LOWEST_LABEL };
+    const granted = { purpose: null, subject: null, chain: [], scopes: [] };
+    const opened = { ...run, ...granted, expires_at: now + 3_600_000, labels: LOWEST_LABEL };
     // A run that cannot be written is one that the agent asks for in vain.
     await this.server.change((query) => insertRun({ query } as Transaction, opened)).catch(() => undefined);
   }
@@ -183,9 +193,9 @@ export class World {
   send(call: Call, machine: Machine, done: (result: PassResult) => void = () => {}): void {
     const replica = this.replicas.get(machine);
     if (replica === undefined) return;
-    const gone = new AbortController();
-    if (this.chance.happens(0.05)) replica.process.after(this.chance.between(1, 200), () => gone.abort());
-    const sink: Sink = { frame: async () => {}, gone: gone.signal };
+    const gone = new Canceller();
+    if (this.chance.happens(0.05)) replica.process.after(this.chance.between(1, 200), () => gone.cancel());
+    const sink: Sink = { frame: async () => {}, gone };
     const attempt = this.#attempt(call, replica);
     replica.process.after(this.chance.between(0.2, 5), () => {
       replica.enforcement.gateway.exchange(attempt, sink).then(
@@ -211,9 +221,10 @@ export class World {
         accesses: [
           { action: 'tool.call', resource: { type: 'Tool', id: 'journal/append' }, args: { call: call.number } },
         ],
-        received_digest: Buffer.from(call.digest, 'hex'),
+        received_digest: call.digest,
         received_bytes: call.sent.length,
         sent: call.sent,
+        offered: JOURNAL,
         upstream: 'journal',
         payload: { call: call.number },
       }),

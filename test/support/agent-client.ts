@@ -1,4 +1,5 @@
 import { createPrivateKey, hash, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { type Dispatcher, fetch as fetchFrom, Agent as UndiciAgent } from 'undici';
 
 /** A private key as `agent add` prints it. */
 export type AgentKey = { kty: string; crv: string; x: string; y?: string; d: string; kid?: string };
@@ -13,6 +14,8 @@ export type AgentClientOptions = {
   resource?: string;
   /** Another key for proofs than the one that authenticates. */
   proofKey?: AgentKey;
+  /** From where token requests come: a loopback address, since the token endpoint counts by source. */
+  from?: () => string;
 };
 
 export type TokenAnswer = { access_token: string; token_type: string; expires_in: number; scope?: string };
@@ -79,7 +82,10 @@ export class AgentClient {
     };
     const body = new URLSearchParams();
     for (const [name, value] of Object.entries(form)) if (value !== undefined) body.set(name, value);
-    return fetch(url, { method: 'POST', body, headers: { dpop: this.key.proof('POST', url), ...headers } });
+    const init = { method: 'POST', body, headers: { dpop: this.key.proof('POST', url), ...headers } };
+    const { from } = this.options;
+    if (from === undefined) return fetch(url, init);
+    return fetchFrom(url, { ...init, dispatcher: sourceAt(from()) }) as unknown as Promise<Response>;
   }
 
   assertion(claims: Record<string, unknown> = {}): string {
@@ -113,6 +119,14 @@ export class AgentClient {
     const method = init.method ?? 'GET';
     return fetch(url, { ...init, headers: { ...init.headers, ...this.headers(method, url) } });
   }
+}
+
+const sources = new Map<string, Dispatcher>();
+
+function sourceAt(localAddress: string): Dispatcher {
+  const known = sources.get(localAddress) ?? new UndiciAgent({ localAddress });
+  sources.set(localAddress, known);
+  return known;
 }
 
 const SIGNATURES = { 'P-256': 'ES256', Ed25519: 'EdDSA' } as const;

@@ -10,13 +10,21 @@ import {
   makeLedgerKeys,
   openLedger,
 } from '../../src/controls/audit/index.ts';
-import { type Identity, identityMigrations, openIdentity } from '../../src/controls/identity/index.ts';
+import {
+  type Identity,
+  identityMigrations,
+  openIdentity,
+  type PeopleSettings,
+} from '../../src/controls/identity/index.ts';
 import { openPolicy, type Policy, policyMigrations } from '../../src/controls/policy/index.ts';
+import type { Documents } from '../../src/core/document.ts';
 import type { Role } from '../../src/core/person.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import { type Database, migrate, openDatabase, openStateWatch } from '../../src/storage/index.ts';
+import { closedAuthorization, noDocuments } from './documents.ts';
 import { MovableClock, makeKeys, random } from './identity.ts';
 import { totp } from './totp.ts';
+import { vaultParts } from './vault.ts';
 
 const POLICIES = `
 @id("triage-reads-reports")
@@ -71,12 +79,21 @@ export type Browser = {
   code(): string;
 };
 
-export async function openControlPlane(options: { pages_folder?: string } = {}): Promise<ControlPlane> {
+export type ControlPlaneOptions = {
+  pages_folder?: string;
+  documents?: Documents;
+  people?: Partial<Omit<PeopleSettings, 'console_url'>>;
+  /** As `http://localhost` instead of the loopback address. */
+  localhost?: boolean;
+};
+
+export async function openControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-'));
   const policies = join(folder, 'policies');
   mkdirSync(policies);
   writeFileSync(join(policies, 'triage.cedar'), POLICIES);
   const clock = new MovableClock();
+  const url = { now: '' };
   const problems: string[] = [];
   const report = (problem: string, error: unknown) => problems.push(`${problem}: ${error}`);
   const db = await openDatabase({ url: 'sqlite::memory:', clock });
@@ -103,8 +120,12 @@ export async function openControlPlane(options: { pages_folder?: string } = {}):
     random,
     state: watch,
     issuer: 'http://127.0.0.1:1',
+    people: { separation: [], ...options.people, console_url: () => url.now },
+    ...closedAuthorization,
     keys: makeKeys(),
     record: (tx, change) => ledger.control(tx, change),
+    documents: options.documents ?? noDocuments,
+    vault: vaultParts(),
     refused: (code, source) => ledger.flood({ code, source }),
     report,
   });
@@ -124,11 +145,11 @@ export async function openControlPlane(options: { pages_folder?: string } = {}):
   await watch.start();
   const upstreams: UpstreamState[] = [];
   const state: Partial<GatewayState> = {};
-  const url = { now: '' };
   const api = await openApi({
     clock,
     identity,
     policy: policy.sets,
+    decisions: policy.engine,
     ledger,
     gateway: {
       state: () => ({
@@ -147,6 +168,7 @@ export async function openControlPlane(options: { pages_folder?: string } = {}):
       }),
       upstreams: () => upstreams,
     },
+    tokenSource: () => undefined,
     console_url: () => url.now,
     listen: { host: '127.0.0.1', port: 0 },
     public_url: undefined,
@@ -154,7 +176,7 @@ export async function openControlPlane(options: { pages_folder?: string } = {}):
     pages_folder: options.pages_folder,
     report,
   });
-  url.now = `http://127.0.0.1:${api.port}`;
+  url.now = `http://${options.localhost === true ? 'localhost' : '127.0.0.1'}:${api.port}`;
   const send = (sent: Sent) => sendTo(api, sent);
   const people = { count: 0 };
   return {

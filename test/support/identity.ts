@@ -8,6 +8,7 @@ import {
   type IdentityParts,
   identityMigrations,
   openIdentity,
+  type SigningJwk,
 } from '../../src/controls/identity/index.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import type { Presented } from '../../src/core/exchange.ts';
@@ -16,6 +17,8 @@ import { Secret } from '../../src/core/secret.ts';
 import { systemClock } from '../../src/main/clock.ts';
 import { type Database, migrate, openDatabase, openStateWatch, type StateWatch } from '../../src/storage/index.ts';
 import { AgentClient, type AgentKey, ProofKey } from './agent-client.ts';
+import { closedAuthorization, noDocuments } from './documents.ts';
+import { vaultParts } from './vault.ts';
 
 /** A clock that runs as the machine's, and can be moved forward. */
 export class MovableClock implements Clock {
@@ -31,9 +34,25 @@ export class MovableClock implements Clock {
 export const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
 export function makeKeys(): IdentityKeys {
+  let next: Secret<SigningJwk> | undefined;
+  const keys: IdentityKeys = {
+    signing: makeSigningKey(),
+    succession: {
+      next: () => (next ??= makeSigningKey()),
+      take() {
+        keys.signing = next ?? makeSigningKey();
+        next = undefined;
+      },
+    },
+    sealing: new Secret(random(32)),
+    pins: new Secret(random(32)),
+  };
+  return keys;
+}
+
+function makeSigningKey(): Secret<SigningJwk> {
   const { x, y, d } = makeAgentKey();
-  const signing = { kty: 'EC', crv: 'P-256', kid: `key_${x.slice(0, 8)}`, x, y: y!, d } as const;
-  return { signing: new Secret(signing), sealing: new Secret(random(32)) };
+  return new Secret({ kty: 'EC', crv: 'P-256', kid: `key_${x.slice(0, 8)}`, x, y: y!, d });
 }
 
 export function makeAgentKey(kind: 'P-256' | 'Ed25519' = 'P-256'): AgentKey {
@@ -57,7 +76,9 @@ export type Replica = {
 
 /** One replica's identity on a database that is there. */
 export async function openReplica(
-  given: { db: Database; issuer: string } & Partial<Pick<IdentityParts, 'clock' | 'keys' | 'record'>>,
+  given: { db: Database; issuer: string } & Partial<
+    Pick<IdentityParts, 'authorization' | 'clock' | 'documents' | 'issuers' | 'keys' | 'record' | 'vault'>
+  >,
 ): Promise<Replica> {
   const { db, clock = systemClock } = given;
   const state = openStateWatch({ db, clock });
@@ -70,11 +91,16 @@ export async function openReplica(
     random,
     state,
     issuer: given.issuer,
+    ...closedAuthorization,
     keys: given.keys ?? makeKeys(),
     record: async (_tx, change) => `rcp_${recorded.push(change)}`,
+    documents: given.documents ?? noDocuments,
+    issuers: given.issuers ?? [],
+    vault: given.vault ?? vaultParts(),
     refused: (code) => refused.push(code),
     report: (problem) => problems.push(problem),
     ...(given.record === undefined ? {} : { record: given.record }),
+    ...(given.authorization === undefined ? {} : { authorization: given.authorization }),
   });
   await state.start();
   return { identity, state, db, recorded, refused, problems };
@@ -96,14 +122,17 @@ export type World = Replica & {
 };
 
 /** A whole identity with its authorization server listening, on a database of its own. */
-export async function openWorld(url = 'sqlite::memory:'): Promise<World> {
+export async function openWorld(
+  url = 'sqlite::memory:',
+  more: Partial<Pick<IdentityParts, 'documents' | 'issuers'>> = {},
+): Promise<World> {
   const clock = new MovableClock();
   const db = await openDatabase({ url, clock });
   await migrate(db, identityMigrations);
   const server = createServer();
   const issuer = await listen(server);
   const keys = makeKeys();
-  const replica = await openReplica({ db, issuer, clock, keys });
+  const replica = await openReplica({ db, issuer, clock, keys, ...more });
   const others: Replica[] = [];
   server.on('request', (request, response) => replica.identity.authorizationServer.handler(request, response));
   return {
@@ -113,7 +142,13 @@ export async function openWorld(url = 'sqlite::memory:'): Promise<World> {
     keys,
     forge: (claims, header) => forge(keys, claims, header),
     async another() {
-      const other = await openReplica({ db, issuer, clock, keys: { ...makeKeys(), sealing: keys.sealing } });
+      const other = await openReplica({
+        ...more,
+        db,
+        issuer,
+        clock,
+        keys: Object.assign(makeKeys(), { sealing: keys.sealing, pins: keys.pins }),
+      });
       others.push(other);
       return other;
     },

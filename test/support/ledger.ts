@@ -12,6 +12,8 @@ import {
   migrations,
   type OutcomeDraft,
   openLedger,
+  openThreadedLedger,
+  type ThreadedLedgerOptions,
 } from '../../src/controls/audit/index.ts';
 import type { ProofClaim } from '../../src/core/principal.ts';
 import { systemClock, systemRandom } from '../../src/main/clock.ts';
@@ -64,6 +66,26 @@ export async function ledgerAt({ db, folder, ...options }: LedgerAt): Promise<Le
   });
 }
 
+export type ThreadedLedgerAt = Pick<ThreadedLedgerOptions, 'db' | 'turns' | 'path' | 'folder'> &
+  Partial<ThreadedLedgerOptions>;
+
+/** The same on a thread of its own, as a gateway beside SQLite has it. */
+export function threadedLedgerAt(options: ThreadedLedgerAt): Promise<Ledger> {
+  return openThreadedLedger({
+    entry: new URL('ledger-thread.ts', import.meta.url),
+    clock: systemClock,
+    random: systemRandom,
+    replica: 'rep_a',
+    build: 'test',
+    config_digest: () => 'c'.repeat(64),
+    origin: 'sallyport.test/log',
+    keys: testKeys,
+    reserve_bytes: 1024,
+    report: (problem, error) => console.error(problem, error),
+    ...options,
+  });
+}
+
 /** A ledger on an embedded database of its own, in a folder of its own. */
 export async function freshLedger(undo: (() => unknown)[], options: Partial<LedgerOptions> = {}) {
   const home = scratchFolder(undo);
@@ -88,8 +110,12 @@ export function facts(changes: Partial<ExchangeDraft> = {}): ExchangeDraft {
     credential: { kind: 'dpop', thumbprint: 'k'.repeat(43) },
     run: 'run_00000000000000000000000001',
     job: 'triage-issues',
+    purpose: null,
+    subject: null,
+    chain: [],
     accesses: [{ action: 'tool.call', resource: { type: 'Tool', id: 'files/read_file' } }],
     upstream: 'files',
+    tool: null,
     request: { received: DIGEST, sent: DIGEST, bytes: 120 },
     policy: { set: DIGEST, ids: ['readers'], errors: [], obligations: [], shadow: [] },
     state_version: 1,

@@ -98,7 +98,10 @@ export class McpAgent {
     const abort = new AbortController();
     const response = await fetch(url, {
       method,
-      headers: { ...this.client.headers(method, url), ...(headers as Record<string, string>) },
+      headers: {
+        ...this.client.headers(method, `${this.world.public_url}${this.path}`),
+        ...(headers as Record<string, string>),
+      },
       ...(body === undefined ? {} : { body }),
       signal: abort.signal,
     });

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '../../src/api/client/index.ts';
 import { socketTransport } from '../../src/api/client/socket.ts';
 import { loadConfig } from '../../src/config/index.ts';
-import type { Table } from '../../src/enforcement/index.ts';
+import type { Network, Table } from '../../src/enforcement/index.ts';
 import { type Running, startGateway } from '../../src/main.ts';
 import { AgentClient, type AgentKey } from './agent-client.ts';
 import { modern } from './mcp-message.ts';
@@ -47,10 +48,16 @@ export type WorldOptions = {
   upstreams?: string;
   /** Further entries of `listen:`, as YAML in one line. */
   listen?: string;
+  /** Where agents reach it, where somebody has to know before. */
+  agentsPort?: number;
+  /** `tools:`, as YAML in one line. Without it whatever a server offers at first is trusted. */
+  tools?: string;
   /** Further top-level YAML. */
   extra?: string;
   storage?: string;
   table?: (table: Table) => Table;
+  /** The resolver and sockets for addresses from the wire. */
+  network?: Network;
   /** The built console. */
   pages_folder?: string;
   /** Goes on with the folder of an earlier world. */
@@ -71,13 +78,16 @@ type Answer = {
 export type World = {
   folder: string;
   running: Running;
+  /** Where the journal is that `journal` reads: a fleet has one server behind it. */
+  journal_folder: string;
+  upstream_url: string;
   /** Where agents believe that they are; tokens and proofs are made for it. */
   public_url: string;
   /** The local operator, over the control socket. */
   local: Client;
   triage: AgentClient;
   /** The public keys' private halves, by agent. */
-  register(agent: string, jobs?: readonly string[]): Promise<AgentClient>;
+  register(agent: string, jobs?: readonly string[], more?: Registration): Promise<AgentClient>;
   /** Lines that the upstream has synced. */
   journal(): string[];
   /** SHA-256 of each request body that the upstream received. */
@@ -86,6 +96,8 @@ export type World = {
   send(message: unknown, headers: Record<string, string>, path?: string): Promise<Called>;
   stop(options?: { keep?: boolean }): Promise<void>;
 };
+
+export type Registration = { purposes?: string[]; users?: string[]; from?: () => string };
 
 export type CallOptions = { server?: string; headers?: Record<string, string> };
 
@@ -96,9 +108,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     cpSync(join(options.beside.folder, '.sallyport', 'keys'), join(folder, '.sallyport', 'keys'), { recursive: true });
     cpSync(join(options.beside.folder, 'test-keys'), join(folder, 'test-keys'), { recursive: true });
   }
-  const upstream = await startJournal(join(folder, 'journal.txt'), join(folder, 'received.txt'));
-  const running = await start(folder, upstream.url, options).catch((error) => {
-    upstream.child.kill();
+  const place = options.beside?.journal_folder ?? folder;
+  const upstream = options.beside ? undefined : await startJournalAgain(folder);
+  const upstream_url = options.beside?.upstream_url ?? (upstream?.url as string);
+  const running = await start(folder, upstream_url, options).catch((error) => {
+    upstream?.child.kill();
     throw error;
   });
   const local = createClient(socketTransport(running.socket_path as string), 'test');
@@ -106,13 +120,20 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const keys = join(folder, 'test-keys');
   mkdirSync(keys, { recursive: true });
 
-  async function register(agent: string, jobs: readonly string[] = ['support']): Promise<AgentClient> {
+  async function register(
+    agent: string,
+    jobs: readonly string[] = ['support'],
+    { from, ...granted }: Registration = {},
+  ): Promise<AgentClient> {
     const path = join(keys, `${agent}.json`);
-    const added = await local.call('agents.add', { body: { id: agent, owner: 'platform', jobs: [...jobs] } });
+    const added = await local.call('agents.add', {
+      body: { id: agent, owner: 'platform', jobs: [...jobs], ...granted },
+    });
     if (added.kind === 'ok') writeFileSync(path, JSON.stringify(added.value.private_key));
     else if (added.problem.code !== 'already_exists') throw new Error(JSON.stringify(added));
     const key = JSON.parse(readFileSync(path, 'utf8')) as AgentKey;
-    return AgentClient.open({ issuer: public_url, agent, key, job: jobs[0] as string });
+    const open = { issuer: public_url, agent, key, job: jobs[0] as string };
+    return AgentClient.open(from === undefined ? open : { ...open, from });
   }
 
   async function send(message: unknown, headers: Record<string, string>, path = '/mcp/journal'): Promise<Called> {
@@ -124,14 +145,16 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
 
   return {
     folder,
+    journal_folder: place,
+    upstream_url,
     running,
     public_url,
     local,
     register,
     send,
     triage: options.beside?.triage ?? (await register('triage')),
-    journal: () => linesOf(join(folder, 'journal.txt')),
-    received: () => linesOf(join(folder, 'received.txt')),
+    journal: () => linesOf(join(place, 'journal.txt')),
+    received: () => linesOf(join(place, 'received.txt')),
     call(agent, tool, args, { server = 'journal', headers = {} } = {}) {
       const { message, headers: named } = modern('tools/call', { name: tool, arguments: args });
       const path = `/mcp/${server}`;
@@ -140,7 +163,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     },
     async stop({ keep = false } = {}) {
       await running.stop();
-      upstream.child.kill();
+      upstream?.child.kill();
       if (!keep) rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -150,7 +173,7 @@ async function start(folder: string, url: string, options: WorldOptions): Promis
   const file = join(folder, 'sallyport.yaml');
   mkdirSync(join(folder, 'policies'), { recursive: true });
   writeFileSync(join(folder, 'policies', 'test.cedar'), options.policies ?? POLICIES);
-  writeFileSync(file, configText(url, await freePort(), await freePort(), options));
+  writeFileSync(file, configText(url, options.agentsPort ?? (await freePort()), await freePort(), options));
   const loaded = loadConfig(file);
   if (loaded.kind === 'invalid') throw new Error(JSON.stringify(loaded.problems, null, 2));
   const problems: string[] = [];
@@ -158,38 +181,65 @@ async function start(folder: string, url: string, options: WorldOptions): Promis
     config: loaded.config,
     table: options.table,
     pages_folder: options.pages_folder,
+    network: options.network,
     report: (problem, error) => problems.push(`${problem}: ${error}`),
   });
 }
 
+/** Below what systems give out for connections and for port 0: no other socket takes it between finding and using it. */
+const PORTS = { from: 10_240, to: 32_000 };
+
 /** The issuer is the address, so it must be known before it is listened on. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 function configText(url: string, agents: number, people: number, options: WorldOptions): string {
-  const { upstreams = '', extra = '', listen, storage, beside } = options;
+  const { upstreams = '', extra = '', listen, storage, beside, tools = 'first_use: trust' } = options;
   const named = beside === undefined ? '' : `, public_url: "${beside.public_url}"`;
   const more = listen === undefined ? named : `${named}, ${listen}`;
   return `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}"${more} }
 policy: { activation: file }
+tools: { ${tools} }
 ${storage === undefined ? '' : `storage: { url: "${storage}" }\n`}upstreams:
   journal: { url: "${url}", shared: true, tools: { read_text: { arguments: { path: path } } } }
   unannotated: { url: "${url}", shared: true }
 ${upstreams}${extra}`;
 }
 
-export async function startJournal(journal: string, received: string): Promise<{ url: string; child: ChildProcess }> {
+/** At the address that it had before, where the folder is an earlier world's: another address is another server. */
+async function startJournalAgain(folder: string) {
+  const kept = join(folder, 'journal.port');
+  const [port] = linesOf(kept);
+  const upstream = await startJournal(join(folder, 'journal.txt'), join(folder, 'received.txt'), port);
+  writeFileSync(kept, new URL(upstream.url).port);
+  return upstream;
+}
+
+export async function startJournal(
+  journal: string,
+  received: string,
+  port = '0',
+): Promise<{ url: string; child: ChildProcess }> {
   const script = fileURLToPath(new URL('../fixtures/mcp/journal.ts', import.meta.url));
-  const child = spawn(process.execPath, [script, 'http', '--journal', journal, '--received', received], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [script, 'http', '--port', port, '--journal', journal, '--received', received],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   const url = /https?:\/\/\S+/.exec(line)?.[0];
   if (url === undefined) throw new Error(`the journal said: ${line}`);

@@ -15,7 +15,10 @@ export const PLACES: readonly Place[] = [
   { folder: 'controls/policy', rank: 2, imports: 'below' },
   { folder: 'controls/audit', rank: 2, imports: 'below' },
   { folder: 'enforcement', rank: 4, imports: 'below' },
-  { folder: 'protocols/mcp', rank: 5, imports: ['core', 'config', 'enforcement'] },
+  // What every protocol over HTTP reads alike.
+  { folder: 'protocols/http', rank: 4, imports: ['core'] },
+  { folder: 'protocols/mcp', rank: 5, imports: ['core', 'config', 'enforcement', 'protocols/http'] },
+  { folder: 'protocols/authzen', rank: 5, imports: ['core', 'config', 'enforcement', 'protocols/http'] },
   // The contract is read by the browser, the client by the CLI: neither may reach the gateway behind them.
   { folder: 'api/contract', rank: 5, imports: ['core'] },
   { folder: 'api/client', rank: 5, imports: ['core', 'api/contract'] },
@@ -35,6 +38,10 @@ export const EXTRA_IMPORTS: Record<string, { may: readonly string[]; because: st
   'cli/commands/verify.ts': { may: ['controls/audit'], because: 'a stranger verifies without a gateway' },
   'cli/commands/audit.ts': { may: ['.'], because: '`audit fork` needs a stopped gateway' },
   'cli/commands/here.ts': { may: ['config'], because: 'says whether there is a configuration at all' },
+  'cli/workload-client.ts': {
+    may: ['controls/identity'],
+    because: 'the messages of the Workload API, read and written once',
+  },
   'cli/gateway.ts': { may: ['config'], because: 'finds the control socket of the folder it is called in' },
   'cli/terminal.ts': { may: ['config'], because: 'colours and width as the environment wants them' },
   'cli/starter.ts': { may: ['config'], because: 'the first run writes sallyport.yaml' },
@@ -45,9 +52,11 @@ export const DOORLESS: readonly string[] = ['core', '.'];
 
 /** Doors that are not `<folder>/index.ts`. */
 export const EXTRA_DOORS: Record<string, readonly string[]> = {
-  'controls/audit': ['controls/audit/verify.ts'],
+  'controls/audit': ['controls/audit/verify.ts', 'controls/audit/thread-served.ts'],
   // The command line starts in milliseconds only if it can ask for colours without loading the schema.
   config: ['config/environment.ts'],
+  // The thread of the log claims proofs, and needs nothing else; the command line reads messages of the Workload API alone.
+  'controls/identity': ['controls/identity/claims.ts', 'controls/identity/spiffe/workload-messages.ts'],
   // A browser cannot load the transport that opens a socket.
   'api/client': ['api/client/socket.ts'],
 };
@@ -67,11 +76,14 @@ export const HARMLESS_NAMES: readonly string[] = ['isIP', 'isIPv4', 'isIPv6', 'B
 /** The longer this list, the weaker the rule: an entry that no file needs fails the test. */
 export const GUARDED_ALLOWED: readonly { path: RegExp; because: string }[] = [
   { path: /^enforcement\/egress\//, because: 'the one door out' },
-  { path: /^controls\/audit\/verify-threads\.ts$/, because: 'threads, which open nothing' },
+  { path: /^controls\/audit\/(?:verify-threads|thread-link)\.ts$/, because: 'threads, which open nothing' },
+  { path: /^main\/log-thread\.ts$/, because: 'what the thread of the log runs' },
   { path: /^storage\/postgres[\w-]*\.ts$/, because: 'the database, addressed by configuration only' },
   { path: /^api\/client\/socket\.ts$/, because: 'the command line reaches the gateway over its Unix socket' },
   { path: /^api\/server\/(?:open|app)\.ts$/, because: 'listens for people' },
-  { path: /^main\/agents-door\.ts$/, because: 'listens for agents' },
+  { path: /^main\/agents-(?:tls-)?door\.ts$/, because: 'listens for agents' },
+  { path: /^cli\/workload-client\.ts$/, because: 'reaches a Workload API over its Unix socket' },
+  { path: /^main\/workload-door\.ts$/, because: 'listens for workloads, on Unix sockets' },
 ];
 
 /** Files that may use the global `fetch` or `WebSocket`, which open sockets without an import. */
