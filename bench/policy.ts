@@ -148,6 +148,17 @@ function engineFor(texts: readonly string[]): Engine {
   return engine;
 }
 
+const RUN = {
+  job: 'job-0',
+  opened_at: 0,
+  expires_at: 1,
+  purpose: null,
+  subject: null,
+  chain: [],
+  scopes: [],
+  labels: LOWEST_LABEL,
+};
+
 function request(at: number, policies: number): DecisionRequest {
   const id = `agent-${at % AGENTS}`;
   const tool = Math.floor((at % policies) / 5) * 5;
@@ -155,7 +166,7 @@ function request(at: number, policies: number): DecisionRequest {
     principal: { type: 'Agent', id },
     agent: { id, owner: 'team', version: '1', jobs: ['job-0', 'job-1'] },
     credential: { kind: 'dpop', thumbprint: 'key' },
-    run: { id: `run-${at}`, agent: id, job: 'job-0', opened_by: id, opened_at: 0, expires_at: 1, labels: LOWEST_LABEL },
+    run: { ...RUN, id: `run-${at}`, agent: id, opened_by: id },
     protocol: 'mcp',
     access: {
       action: 'tool.call',
@@ -184,6 +195,7 @@ function referenceFor(texts: readonly string[], requests: readonly DecisionReque
         nulls: [],
         unmapped: [],
         run: { id, job, opened_by },
+        chain: { depth: 0, actors: [] },
         credential: { kind: credential.kind },
         protocol,
       },

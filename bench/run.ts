@@ -13,7 +13,7 @@ const { positionals, values } = parseArgs({
 const [name = ''] = positionals;
 const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
 if (!/^[a-z]+$/.test(name) || name === 'run' || !existsSync(file)) {
-  process.stderr.write('npm run bench -- mcp | policy | audit [--json] [--quick]\n');
+  process.stderr.write('npm run bench -- mcp | policy | audit | identity | revocation [--json] [--quick]\n');
   process.exit(2);
 }
 const { run } = (await import(file)) as Bench;

@@ -18,8 +18,14 @@ const SLOW: Record<string, string> = {
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
-const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
-const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort();
+const UNDER = '--under=';
+const dashed = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
+const options = dashed.filter((argument) => !argument.startsWith(UNDER));
+/** `npm run test:attacks -- delegation` is `npm test -- delegation`, of one folder. */
+const under = dashed.find((argument) => argument.startsWith(UNDER))?.slice(UNDER.length) ?? '';
+const all = globSync('test/**/*.test.ts', { cwd: ROOT })
+  .filter((path) => path.startsWith(under))
+  .sort();
 
 const leftOut = new Map<string, number>();
 function isQuick(path: string): boolean {

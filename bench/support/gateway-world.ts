@@ -73,6 +73,11 @@ export async function openGatewayWorld(from: { agents: number; policies: number 
   };
 }
 
+/** A gateway process of its own, configured by the file. */
+export function startGatewayProcess(config: string): Promise<Measured> {
+  return start(HERE('gateway.ts'), config);
+}
+
 async function start(script: string, argument: string): Promise<Measured> {
   const child = fork(script, [argument], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const [{ url }] = (await once(child, 'message')) as [{ url: string }];
@@ -105,6 +110,7 @@ function writeConfig(folder: string, upstream: string, policies: number, agents:
   writeFileSync(
     join(folder, 'sallyport.yaml'),
     `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}" }
+tools: { first_use: trust }
 upstreams:
   journal: { url: "${upstream}", shared: true, tools: { read_text: { effect: read, arguments: { path: path } } } }
 `,
