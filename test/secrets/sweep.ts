@@ -436,11 +436,11 @@ const ODD: readonly Odd[] = [
     sweep.post('/oauth/token', `grant_type=client_credentials&client_assertion=${secret}&client_id=${secret}`, {
       'content-type': 'application/x-www-form-urlencoded',
     }),
-  (sweep, agent, secret) =>
+  (_sweep, agent, secret) =>
     agent
       .ask({ client_assertion: `${agent.assertion()}${secret}` })
       .then(async (answer) => ({ status: answer.status, text: await answer.text() })),
-  (sweep, agent, secret) =>
+  (_sweep, agent, secret) =>
     agent
       .ask({ job: secret, resource: `https://${secret}.example` })
       .then(async (answer) => ({ status: answer.status, text: await answer.text() })),

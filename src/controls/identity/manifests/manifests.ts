@@ -166,7 +166,10 @@ class PinnedManifests implements Manifests {
       if (offer === undefined || offer.digest !== digest) return notAsShown(ref);
       const definition = await store.offeredDefinition(tx, ref);
       await store.deleteOffer(tx, ref);
-      if (offer.digest === null || definition === null) return store.deletePin(tx, ref);
+      if (offer.digest === null || definition === null) {
+        await store.deletePin(tx, ref);
+        return undefined;
+      }
       drawn ??= new DrawnNames(await store.loadPins(tx));
       const alike = drawn.alike(part);
       if (alike !== undefined) return refuse('input_invalid', `${part.name} is drawn like ${alike}`, told(alike));
@@ -179,7 +182,8 @@ class PinnedManifests implements Manifests {
     return this.#decide(server, 'tool.reject', decided, { by, reason }, async (tx, known, { part, digest }) => {
       const offer = known.offers.get(keyOf(part));
       if (offer === undefined || offer.digest !== digest) return notAsShown({ server, ...part });
-      return store.rejectOffer(tx, { server, ...part });
+      await store.rejectOffer(tx, { server, ...part });
+      return undefined;
     });
   }
 
@@ -196,7 +200,8 @@ class PinnedManifests implements Manifests {
         const flags = definition === null ? 0 : flagsOf(definition).length;
         await store.saveOffer(tx, { ...ref, digest: pin.digest, state: 'waiting', seen_at: now, flags }, definition);
       }
-      return store.deletePin(tx, ref);
+      await store.deletePin(tx, ref);
+      return undefined;
     });
   }
 
@@ -299,7 +304,7 @@ class PinnedManifests implements Manifests {
     event: 'tool.approve' | 'tool.reject' | 'tool.unpin',
     decided: readonly Decided[],
     { by, reason }: { by: string; reason: string },
-    one: (tx: Transaction, known: Known, decided: Decided, now: number) => Promise<Refusal | undefined | void>,
+    one: (tx: Transaction, known: Known, decided: Decided, now: number) => Promise<Refusal | undefined>,
   ): Promise<Refusal | undefined> {
     return this.#change(async (tx, now) => {
       const before = pinsDigest(await store.loadPins(tx, server));
