@@ -12,6 +12,7 @@ import { keepToolSearch } from './data/tools.ts';
 import { keepValid } from './live/filter-words.ts';
 import { LivePage } from './live/live-page.tsx';
 import { Empty, Failed } from './parts/states.tsx';
+import { Policies } from './policies/section.tsx';
 import { Identities } from './shell/identities.tsx';
 import { Shell } from './shell/shell.tsx';
 
@@ -106,6 +107,17 @@ const runs = createRoute({
     }) as { q?: string; open?: 'no'; run?: string },
   component: lazyRouteComponent(() => import('./pages/runs.tsx'), 'RunsPage'),
 });
+const policies = createRoute({ getParentRoute: () => shell, path: '/policies', component: Policies });
+const policiesInForce = createRoute({
+  getParentRoute: () => policies,
+  path: '/',
+  validateSearch: ({ policy, q }: Record<string, unknown>) =>
+    ({
+      ...(typeof q === 'string' && q !== '' ? { q } : {}),
+      ...(typeof policy === 'string' ? { policy } : {}),
+    }) as { q?: string; policy?: string },
+  component: lazyRouteComponent(() => import('./policies/overview.tsx'), 'PoliciesPage'),
+});
 const status = createRoute({
   getParentRoute: () => shell,
   path: '/status',
@@ -148,6 +160,7 @@ export const router = createRouter({
       live,
       exchange,
       status,
+      policies.addChildren([policiesInForce]),
       identitiesIndex,
       identities.addChildren([agents, runs, tools, people, vault]),
     ]),

@@ -39,7 +39,9 @@ export function duration(us: number): string {
   if (us < 10_000) return `${(us / 1_000).toFixed(1)} ms`;
   if (us < 1_000_000) return `${Math.round(us / 1_000)} ms`;
   if (us < 60_000_000) return `${(us / 1_000_000).toFixed(1)} s`;
-  return `${Math.round(us / 60_000_000)} min`;
+  if (us < 2 * 3_600_000_000) return `${Math.round(us / 60_000_000)} min`;
+  if (us < 48 * 3_600_000_000) return `${Math.round(us / 3_600_000_000)} h`;
+  return `${Math.round(us / 86_400_000_000)} days`;
 }
 
 export function bytes(count: number): string {

@@ -1,23 +1,21 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { Output, Status } from '../../api/contract/index.ts';
+import type { Status } from '../../api/contract/index.ts';
 import { ask } from '../data/client.ts';
 import { number, plural, shortId } from '../data/format.ts';
-import { meQuery, policyQuery, statusQuery, stopsQuery } from '../data/queries.ts';
+import { statusQuery, stopsQuery } from '../data/queries.ts';
 import { useAction } from '../data/use-action.ts';
 import { Button } from '../parts/button.tsx';
-import { Block, Command, Id } from '../parts/copy.tsx';
+import { Command, Id } from '../parts/copy.tsx';
 import { Card, Fact, Facts, Section } from '../parts/facts.tsx';
-import { Badge, Mark } from '../parts/marks.tsx';
+import { Mark } from '../parts/marks.tsx';
 import { Failed, Refused, Skeleton } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
-import { Proposals } from './proposals.tsx';
 
 /** What stands between the agents and what they use, and whether it can be relied on. */
 export function StatusPage() {
   const status = useQuery(statusQuery);
-  const policy = useQuery(policyQuery);
   if (status.isPending) return <Skeleton rows={12} />;
   if (status.isError) return <Failed error={status.error} retry={() => void status.refetch()} />;
   return (
@@ -26,14 +24,12 @@ export function StatusPage() {
         <Summary status={status.data} />
         <Wrong status={status.data} />
         <Waiting status={status.data} />
-        {policy.data !== undefined && <Proposals policy={policy.data} />}
         <Stops />
         <Upstreams status={status.data} />
         <div className="grid gap-6 lg:grid-cols-2">
           <Log status={status.data} />
           <Gateway status={status.data} />
         </div>
-        {policy.data !== undefined && <Policies policy={policy.data} />}
         <Command line="sallyport status" />
       </div>
     </div>
@@ -52,8 +48,11 @@ function Summary({
   return (
     <header className="flex flex-col gap-2">
       <h1 className="max-w-3xl text-balance font-medium text-title tracking-tight">
-        {mode === 'enforcing' ? 'Enforcing' : 'Observing'} {plural(policy.policies, 'policy', 'policies')} before{' '}
-        {plural(upstreams.length, 'server')}; {way}. The log is{' '}
+        {mode === 'enforcing' ? 'Enforcing' : 'Observing'}{' '}
+        <Link to="/policies" className="underline decoration-line-strong underline-offset-4 hover:decoration-ink">
+          {plural(policy.policies, 'policy', 'policies')}
+        </Link>{' '}
+        before {plural(upstreams.length, 'server')}; {way}. The log is{' '}
         {log.state === 'writing' ? `being written, ${number(log.size)} entries long` : log.state}.
       </h1>
       <p className="flex flex-wrap gap-x-4 gap-y-1 text-soft">
@@ -97,18 +96,22 @@ function Wrong({ status: { wrong } }: { status: Status }) {
 }
 
 function Waiting({ status: { waiting } }: { status: Status }) {
-  const others = waiting.filter(({ kind }) => kind !== 'proposal');
-  if (others.length === 0) return null;
+  if (waiting.length === 0) return null;
   return (
     <Section title="What waits for a person">
       <ul className="flex flex-col gap-2">
-        {others.map(({ kind, what }) => (
+        {waiting.map(({ kind, what }) => (
           <li key={what} className="flex items-center gap-3 rounded-large border border-line bg-surface p-3">
             <Mark tone="hold" word={kind === 'setup' ? 'set-up' : kind} />
             <Text value={what} />
             {kind === 'setup' && (
               <Link to="/authenticator" className="ml-auto shrink-0 font-medium text-accent hover:underline">
                 Enrol yours
+              </Link>
+            )}
+            {kind === 'proposal' && (
+              <Link to="/policies" className="ml-auto shrink-0 font-medium text-accent hover:underline">
+                Look at it
               </Link>
             )}
             {kind === 'tool' && (
@@ -272,69 +275,6 @@ function Gateway({ status: { replica, storage, started_at, build, addresses } }:
           </Fact>
         </Facts>
       </Card>
-    </Section>
-  );
-}
-
-function Policies({ policy: { active, policies, evaluator, problems } }: { policy: Output<'policy'> }) {
-  const me = useQuery(meQuery);
-  return (
-    <Section
-      title={`Policies in force (${policies.length})`}
-      aside={
-        <span className="flex items-center gap-1 text-faint text-small">
-          set <Id value={active.set} short={active.set.slice(0, 12)} />
-        </span>
-      }
-    >
-      {problems.map((problem) => (
-        <p
-          key={`${problem.file}:${problem.line}:${problem.column}${problem.message}`}
-          className="mb-2 rounded-medium bg-hold-soft px-3 py-2 text-small"
-        >
-          <Text value={`${problem.file}:${problem.line}:${problem.column} ${problem.message}`} />
-          {problem.help !== null && (
-            <span className="block text-soft">
-              <Text value={problem.help} />
-            </span>
-          )}
-        </p>
-      ))}
-      <Card className="overflow-hidden p-0">
-        <ul className="divide-y divide-line">
-          {policies.map((policy) => (
-            <li key={policy.id}>
-              <details className="group">
-                <summary className="grid items-baseline gap-x-4 gap-y-0.5 px-4 py-2.5 hover:bg-hover md:grid-cols-[5rem_minmax(10rem,18rem)_minmax(0,1fr)_auto]">
-                  <Mark tone={policy.effect === 'permit' ? 'permit' : 'deny'} word={policy.effect} />
-                  <Text value={policy.id} className="font-mono text-small" />
-                  <span className="text-soft">
-                    <Text value={policy.reason} />
-                  </span>
-                  <span className="flex items-center gap-2 text-faint text-small">
-                    {!policy.compiled && <Badge>cedar-wasm</Badge>}
-                    <Text value={`${policy.file}:${policy.line}`} />
-                  </span>
-                </summary>
-                <div className="px-4 pt-1 pb-4">
-                  <Block value={policy.text} what="policy" />
-                </div>
-              </details>
-            </li>
-          ))}
-          {policies.length === 0 && <li className="px-4 py-6 text-soft">None, so everything is denied.</li>}
-        </ul>
-      </Card>
-      <p className="mt-2 text-faint text-small">
-        Activated by{' '}
-        <Text
-          value={
-            me.data !== undefined && active.activated_by === me.data.by ? `you (${me.data.name})` : active.activated_by
-          }
-        />
-        , <Ago time={active.activated_at} />: <Text value={active.why} />
-        {evaluator === 'cedar-wasm' && '. Decided by cedar-wasm, since the compiled form disagreed with it.'}
-      </p>
     </Section>
   );
 }

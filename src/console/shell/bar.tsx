@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useLocation } from '@tanstack/react-router';
-import { Activity, Fingerprint, Gauge, OctagonX, Search } from 'lucide-react';
+import { Activity, Fingerprint, Gauge, OctagonX, ScrollText, Search } from 'lucide-react';
 import { isStatus } from '../data/client.ts';
-import { plural } from '../data/format.ts';
+import { duration, plural } from '../data/format.ts';
 import { statusQuery } from '../data/queries.ts';
 import { Button, Key } from '../parts/button.tsx';
 import { classes } from '../parts/classes.ts';
@@ -14,6 +14,7 @@ import { PersonMenu } from './person-menu.tsx';
 const PAGES = [
   { to: '/live', label: 'Live', Icon: Activity, under: [] as readonly string[] },
   { to: '/agents', label: 'Identities', Icon: Fingerprint, under: IDENTITY_PATHS },
+  { to: '/policies', label: 'Policies', Icon: ScrollText, under: [] as readonly string[] },
   { to: '/status', label: 'Status', Icon: Gauge, under: [] as readonly string[] },
 ] as const;
 
@@ -78,14 +79,18 @@ function Answers() {
     return <Mark tone="alert" word={isStatus(error, 0) ? 'Gateway does not answer' : 'Status not known'} />;
   }
   if (data === undefined) return <span className="text-faint">…</span>;
-  const { mode, waiting, wrong, stops } = data;
+  const { mode, observing_until, waiting, wrong, stops, now } = data;
   return (
     <Link
       to="/status"
       aria-label="Status"
       className="flex min-w-0 items-center gap-x-4 overflow-hidden rounded-small py-1 hover:opacity-80"
     >
-      {mode === 'enforcing' ? <Mark tone="permit" word="Enforcing" /> : <Mark tone="hold" word="Observing" />}
+      {mode === 'enforcing' ? (
+        <Mark tone="permit" word="Enforcing" />
+      ) : (
+        <Mark tone="hold" word={observingWord(observing_until, now)} />
+      )}
       {wrong.length > 0 && <Mark tone="alert" word={`${wrong.length} wrong`} />}
       {waiting.length > 0 && <Mark tone="hold" word={`${waiting.length} ${waiting.length === 1 ? 'waits' : 'wait'}`} />}
       {stops > 0 && <Mark tone="deny" word={plural(stops, 'stop')} />}
@@ -94,6 +99,11 @@ function Answers() {
       )}
     </Link>
   );
+}
+
+/** Nobody is to forget that it is on: how long yet stands beside it, by the gateway's own clock. */
+function observingWord(until: number | null, now: number): string {
+  return until === null ? 'Observing' : `Observing, ${duration(Math.max(0, until - now) * 1_000)} left`;
 }
 
 /** On a phone the three answers have a line of their own. */

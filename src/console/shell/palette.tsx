@@ -10,6 +10,8 @@ import type { StopTarget } from './stop-dialog.tsx';
 type Entry = { id: string; kind: string; name: string; act: () => void };
 type Props = { onClose: () => void; onStop: (target?: StopTarget) => void };
 
+type PageAddress = '/live' | '/agents' | '/runs' | '/tools' | '/people' | '/policies' | '/status' | '/vault';
+
 const SHOWN_MAX = 50;
 
 /** Everything, by name. A receipt's id goes straight to its story. */
@@ -88,7 +90,7 @@ function useEntries(wanted: string, onStop: Props['onStop']): Entry[] {
   const agents = useQuery(agentsQuery);
   const status = useQuery(statusQuery);
   const all = useMemo<Entry[]>(() => {
-    const page = (to: '/live' | '/agents' | '/runs' | '/tools' | '/people' | '/status' | '/vault', name: string) => ({
+    const page = (to: PageAddress, name: string) => ({
       id: to,
       kind: 'page',
       name,
@@ -107,6 +109,7 @@ function useEntries(wanted: string, onStop: Props['onStop']): Entry[] {
       page('/tools', 'Identities: tools'),
       page('/people', 'Identities: people'),
       page('/vault', 'Identities: vault'),
+      page('/policies', 'Policies: in force'),
       page('/status', 'Status'),
       live('denied', 'Live: only what was denied', { decision: 'deny' }),
       live('failed', 'Live: only what failed', { state: 'failed' }),

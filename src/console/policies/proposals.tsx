@@ -18,7 +18,7 @@ export function Proposals({ policy }: { policy: Output<'policy'> }) {
   const [activating, setActivating] = useState<Proposal | undefined>();
   if (policy.proposals.length === 0) return null;
   return (
-    <Section title={`Policy sets that wait (${policy.proposals.length})`}>
+    <Section title={`Sets that wait for a person (${policy.proposals.length})`}>
       <ul className="flex flex-col gap-3">
         {policy.proposals.map((proposal) => (
           <li key={proposal.set} className="flex flex-col gap-3 rounded-large border border-hold/40 bg-hold-soft p-4">
