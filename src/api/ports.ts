@@ -2,7 +2,7 @@ import type { Ledger } from '../controls/audit/index.ts';
 import type { Identity, TokenSource } from '../controls/identity/index.ts';
 import type { PolicyEngine, PolicySets } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Fault, Upstream } from './contract/index.ts';
+import type { AgentWorkload, Fault, Upstream } from './contract/index.ts';
 
 /** What the gateway as a whole says of itself, beside what its parts say. */
 export type GatewayState = {
@@ -66,6 +66,8 @@ export type ApiPorts = {
   gateway: GatewayPort;
   /** Where a server's tokens come from, where the gateway fetches them by itself. */
   tokenSource(upstream: string): TokenSource | undefined;
+  /** What else than its key makes somebody this agent, by the rules of the configuration. */
+  workloads(agent: string): readonly AgentWorkload[];
   /** Where people reach the console; set-up links point there. */
   console_url(): string;
 };

@@ -69,6 +69,12 @@ export const COMMANDS: readonly Entry[] = [
     async () => (await import('./commands/stops.ts')).resume,
   ),
   entry('Control', 'agent list', 'Registered agents', async () => (await import('./commands/agent.ts')).list),
+  entry(
+    'Control',
+    'agent show',
+    'One agent, and all that can act as it',
+    async () => (await import('./commands/agent.ts')).show,
+  ),
   entry('Control', 'agent add', 'Register an agent and its key', async () => (await import('./commands/agent.ts')).add),
   entry(
     'Control',

@@ -17,6 +17,7 @@ import { decisionPoint } from './decision-point.ts';
 import type { Faults } from './faults.ts';
 import { closeServer, listen } from './listen.ts';
 import { openSpiffeDoors } from './spiffe-doors.ts';
+import { workloadsOf } from './workload-rules.ts';
 
 const METADATA_PREFIX = '/.well-known/oauth-protected-resource';
 
@@ -204,6 +205,7 @@ export async function openPeopleSide(
       const upstream = config().upstreams[server];
       return upstream && tokenSourceOf(upstream);
     },
+    workloads: (agent) => workloadsOf(agent, config()),
     console_url: () => side.url,
     listen: people,
     public_url: console_url,

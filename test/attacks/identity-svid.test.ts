@@ -317,6 +317,18 @@ describe('the socket of a workload', () => {
   });
 });
 
+test('an agent’s page names every trust domain, SPIFFE ID and socket that is it', async () => {
+  const told = await world.local.call('agents.workloads', { params: { agent: 'triage' } });
+  assert.ok(told.kind === 'ok', JSON.stringify(told));
+  const { workloads } = told.value;
+  const own = `spiffe://${OWN}/agent/triage`;
+  assert.ok(workloads.some(({ kind, when }) => kind === 'svid' && when.includes(own)));
+  assert.ok(workloads.some(({ kind, when }) => kind === 'socket' && when[0]?.startsWith('triage.sock')));
+  assert.ok(workloads.every(({ when }) => when.every((each) => !each.includes(PARTNER))));
+  const bot = await world.local.call('agents.workloads', { params: { agent: 'partner-bot' } });
+  assert.ok(bot.kind === 'ok' && bot.value.workloads.some(({ from }) => from === PARTNER), JSON.stringify(bot));
+});
+
 describe('after a stop, and after registration anew', () => {
   test('a stop of one certificate refuses that one on connections that stand; the next one goes through', async () => {
     const held = await world.fetchSvid();

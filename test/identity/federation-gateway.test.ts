@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { run } from '../cli/support.ts';
 import { AgentClient } from '../support/agent-client.ts';
 import { makeAgentKey } from '../support/identity.ts';
 import { type Issuer, openIssuer } from '../support/issuer.ts';
@@ -69,4 +70,23 @@ test('of the same server, for elsewhere or of another client, calls nothing', as
   client.use(await company.token(client, `${world.public_url}/mcp`, 'other'));
   assert.equal((await world.call(client, 'append', { line: 'ok no' })).status, 403);
   assert.ok(!world.journal().some((line) => line.includes('ok no')));
+});
+
+test('who is asked what could act as an agent is told of both, and of nobody else', async () => {
+  const shown = await run(['agent', 'show', 'triage', '--json'], { folder: world.folder });
+  assert.equal(shown.code, 0, shown.err);
+  const { agent, workloads } = JSON.parse(shown.out) as { agent: { id: string }; workloads: unknown[] };
+  assert.equal(agent.id, 'triage');
+  assert.deepEqual(workloads, [
+    { kind: 'token', from: platform.issuer, when: ['repository is acme/site'], job: 'support' },
+    { kind: 'token', from: company.issuer, when: ['client_id is desk'], job: 'support' },
+  ]);
+  const text = await run(['agent', 'show', 'triage'], { folder: world.folder });
+  assert.match(text.out, /workload +a token of .*: repository is acme\/site, job support/);
+  await world.register('idle');
+  const idle = await run(['agent', 'show', 'idle', '--json'], { folder: world.folder });
+  assert.deepEqual((JSON.parse(idle.out) as { workloads: unknown[] }).workloads, []);
+  const nobody = await run(['agent', 'show', 'nobody'], { folder: world.folder });
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.err, /nobody/);
 });

@@ -169,6 +169,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
       upstreams: () => upstreams,
     },
     tokenSource: () => undefined,
+    workloads: () => [],
     console_url: () => url.now,
     listen: { host: '127.0.0.1', port: 0 },
     public_url: undefined,

@@ -14,7 +14,7 @@ export type { Decision, Exchange, ExchangePage, Filters, LiveEvent, State, Story
 export { DECISIONS, filters, liveEvent, STATES } from './exchanges.ts';
 export { CLIENT_HEADER } from './headers.ts';
 export type { SigningKey } from './keys.ts';
-export type { AgentActivity, AgentTools } from './one-agent.ts';
+export type { AgentActivity, AgentTools, AgentWorkload } from './one-agent.ts';
 export type { Me, Passkey, PersonEntry } from './people.ts';
 export type { ActiveSet, PolicyEntry, PolicyProblem, Proposal } from './policy.ts';
 export type { Problem } from './problem.ts';

@@ -39,6 +39,18 @@ export const agentActivity = z
   })
   .meta({ id: 'AgentActivity' });
 
+export const agentWorkload = z
+  .strictObject({
+    kind: z.enum(['token', 'svid', 'socket']),
+    /** The issuer, or the trust domain. */
+    from: z.string(),
+    /** What must hold of it: every claim of a token, or the one SPIFFE ID or socket that it is known by. */
+    when: z.array(z.string()).min(1),
+    /** The one job of its runs; null where it may be any that the agent is registered for. */
+    job: z.string().nullable(),
+  })
+  .meta({ id: 'AgentWorkload' });
+
 /** One agent as a person looks at it: what it may see, what it did, and another key for it. */
 export const oneAgentRoutes = {
   'agents.tools': get({
@@ -56,6 +68,13 @@ export const oneAgentRoutes = {
     params: oneAgent,
     response: agentActivity,
   }),
+  'agents.workloads': get({
+    path: '/api/agents/:agent/workloads',
+    summary: 'Which workloads of other issuers and trust domains are this agent, by the rules of the configuration.',
+    roles: EVERYONE,
+    params: oneAgent,
+    response: z.strictObject({ workloads: z.array(agentWorkload) }).meta({ id: 'AgentWorkloads' }),
+  }),
   'agents.rotate': post({
     path: '/api/agents/:agent/key',
     summary:
@@ -70,3 +89,4 @@ export const oneAgentRoutes = {
 
 export type AgentTools = z.infer<typeof agentTools>;
 export type AgentActivity = z.infer<typeof agentActivity>;
+export type AgentWorkload = z.infer<typeof agentWorkload>;

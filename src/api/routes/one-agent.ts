@@ -7,7 +7,7 @@ import type { ApiPorts } from '../ports.ts';
 import { activityOf } from '../story/activity.ts';
 import { describeAgent } from './agents.ts';
 
-type OneAgentOperation = 'agents.tools' | 'agents.activity' | 'agents.rotate';
+type OneAgentOperation = 'agents.tools' | 'agents.activity' | 'agents.workloads' | 'agents.rotate';
 
 export function oneAgentHandlers(ports: ApiPorts): Pick<Handlers, OneAgentOperation> {
   const { identity, ledger, clock } = ports;
@@ -30,6 +30,10 @@ export function oneAgentHandlers(ports: ApiPorts): Pick<Handlers, OneAgentOperat
     },
     'agents.activity': ({ params }) =>
       agents.get(params.agent) === undefined ? unknown(params.agent) : activityOf(ledger, params.agent, clock.now()),
+    'agents.workloads': async ({ params }) =>
+      agents.get(params.agent) === undefined
+        ? unknown(params.agent)
+        : { workloads: [...ports.workloads(params.agent)] },
     'agents.rotate': async ({ params, body }, { caller }) => {
       const rotated = await agents.rotate(params.agent, body.public_key, caller.by);
       if (isRefusal(rotated)) return rotated;

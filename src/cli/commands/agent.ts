@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Output } from '../../api/contract/index.ts';
 import { isJsonObject, parseJson } from '../../core/json.ts';
-import { visibleJson } from '../../core/visible-text.ts';
+import { visibleJson, visibleText } from '../../core/visible-text.ts';
 import { type Call, type Command, DONE, UsageError } from '../command.ts';
 import { gatewayOf, PRESENCE_OPTIONS, report, showPresence } from '../gateway.ts';
-import { dateTime, foreign, table } from '../paint.ts';
+import { dateTime, facts, foreign, table } from '../paint.ts';
+import type { Terminal } from '../terminal.ts';
 
 export const list: Command = {
   usage: '',
@@ -35,6 +36,62 @@ export const list: Command = {
     return DONE;
   },
 };
+
+export const show: Command = {
+  usage: '<id>',
+  arity: [1, 1],
+  about:
+    'Shows one agent and all that can act as it: its key, the bearer tokens that live, and the workloads of other issuers and trust domains that the configuration says it is.',
+  examples: [['sallyport agent show triage', 'who answers for it, and what could act as it']],
+  async run(call) {
+    const [id = ''] = call.args;
+    const client = gatewayOf(call);
+    if (typeof client === 'number') return client;
+    const workloads = await client.call('agents.workloads', { params: { agent: id } });
+    if (workloads.kind === 'failure') return report(call, workloads);
+    const agents = await client.call('agents.list', {});
+    if (agents.kind === 'failure') return report(call, agents);
+    const tokens = await client.call('tokens.list', {});
+    if (tokens.kind === 'failure') return report(call, tokens);
+    const agent = agents.value.agents.find((each) => each.id === id);
+    if (agent === undefined) throw new UsageError(`There is no agent ${id}; see: sallyport agent list`);
+    const live = tokens.value.tokens.filter((token) => token.agent === id && token.revoked_at === null);
+    const shown = { agent, tokens: live, workloads: workloads.value.workloads };
+    call.terminal.write(call.json ? `${visibleJson(shown, 2)}\n` : agentText(shown, call.terminal));
+    return DONE;
+  },
+};
+
+type Shown = {
+  agent: Output<'agents.list'>['agents'][number];
+  tokens: Output<'tokens.list'>['tokens'];
+  workloads: Output<'agents.workloads'>['workloads'];
+};
+
+const WORKLOAD_WORDS = { token: 'a token of', svid: 'an SVID of', socket: 'a socket of' } as const;
+
+function agentText({ agent, tokens, workloads }: Shown, terminal: Terminal): string {
+  const { id, owner, jobs, key, added_at, stopped_by } = agent;
+  const rows: [string, string][] = [
+    ['agent', id],
+    ['owner', owner],
+    ['jobs', jobs.join(' ')],
+    ['state', stopped_by === null ? 'active' : `stopped (${stopped_by})`],
+    ['key', `${key}, since ${dateTime(added_at)} UTC`],
+    ...tokens.map(({ id: token, job, expires_at }): [string, string] => [
+      'bearer token',
+      `${token}, job ${job}, until ${dateTime(expires_at)} UTC`,
+    ]),
+    ...workloads.map(({ kind, from, when, job }): [string, string] => [
+      'workload',
+      `${WORKLOAD_WORDS[kind]} ${from}: ${when.join('; ')}${job === null ? '' : `, job ${job}`}`,
+    ]),
+  ];
+  return facts(
+    rows.map(([name, value]) => [name, visibleText(value)] as const),
+    terminal,
+  );
+}
 
 export const add: Command = {
   usage: '<id>',

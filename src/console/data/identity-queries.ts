@@ -33,6 +33,13 @@ export const agentActivityQuery = (agent: string) =>
     refetchInterval: COUNT_EVERY_MS,
   });
 
+export const agentWorkloadsQuery = (agent: string) =>
+  queryOptions({
+    queryKey: ['agent-workloads', agent],
+    queryFn: ({ signal }) => ask('agents.workloads', { params: { agent } }, signal),
+    refetchInterval: COUNT_EVERY_MS,
+  });
+
 export const clientGrantsQuery = queryOptions({
   queryKey: ['client-grants'],
   queryFn: ({ signal }) => ask('client_grants.list', {}, signal),

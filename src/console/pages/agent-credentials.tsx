@@ -2,11 +2,11 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Agent, ClientGrant, Delegation, Token } from '../../api/contract/index.ts';
 import { ask } from '../data/client.ts';
-import { delegationsQuery, useNames } from '../data/identity-queries.ts';
+import { agentWorkloadsQuery, delegationsQuery, useNames } from '../data/identity-queries.ts';
 import { tokensQuery } from '../data/queries.ts';
 import { useAction } from '../data/use-action.ts';
 import { Button } from '../parts/button.tsx';
-import { Id } from '../parts/copy.tsx';
+import { Command, Id } from '../parts/copy.tsx';
 import { Section } from '../parts/facts.tsx';
 import { Row, Rows } from '../parts/pane.tsx';
 import { Refused } from '../parts/states.tsx';
@@ -42,7 +42,39 @@ export function Credentials({ agent, consents }: { agent: Agent; consents: reado
         <Refused error={delegations.error} />
       </Section>
       <Tokens agent={agent} />
+      <Workloads agent={agent} />
     </>
+  );
+}
+
+const WORKLOAD_WORDS = { token: 'A token of', svid: 'An SVID of', socket: 'A socket of' } as const;
+
+/** Who else is this agent, because the configuration says so: not a credential, but the right to one. */
+function Workloads({ agent }: { agent: Agent }) {
+  const { data, error } = useQuery(agentWorkloadsQuery(agent.id));
+  if (data?.workloads.length === 0) return null;
+  return (
+    <Section title="Workloads that are this agent">
+      <Rows>
+        {(data?.workloads ?? []).map(({ kind, from, when, job }) => (
+          <Row key={`${kind} ${from} ${when.join()} ${job}`}>
+            <span>
+              {WORKLOAD_WORDS[kind]} <Text value={from} className="break-all font-mono text-small" />
+            </span>
+            <span className="text-faint text-small">
+              <Text value={when.join('; ')} className="break-all" />
+              {job !== null && (
+                <>
+                  , job <Text value={job} />
+                </>
+              )}
+            </span>
+          </Row>
+        ))}
+      </Rows>
+      <Refused error={error} />
+      <Command line={`sallyport agent show ${agent.id}`} />
+    </Section>
   );
 }
 
