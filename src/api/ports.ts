@@ -1,6 +1,6 @@
 import type { Ledger } from '../controls/audit/index.ts';
 import type { Identity, TokenSource } from '../controls/identity/index.ts';
-import type { PolicyEngine, PolicySets } from '../controls/policy/index.ts';
+import type { PolicyAnalysis, PolicyEngine, PolicySets } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
 import type { AgentWorkload, Fault, Upstream } from './contract/index.ts';
 
@@ -60,6 +60,8 @@ export type ApiPorts = {
     | 'spiffe'
   >;
   policy: Pick<PolicySets, 'status' | 'list' | 'proposals' | 'activate'>;
+  /** Looks at policies without changing anything. */
+  analysis: PolicyAnalysis;
   /** What an agent would be shown, asked for it. */
   decisions: Pick<PolicyEngine, 'visible'>;
   ledger: LedgerPort;

@@ -23,6 +23,8 @@ export const POWERS = {
   lend: ['admin', 'approver', 'data-owner', 'viewer'],
   /** Let a client act for oneself. An auditor sets nothing to work. */
   consent: ['admin', 'approver', 'data-owner', 'viewer'],
+  /** Write what somebody else may then activate: it changes nothing by itself. */
+  propose: ['admin', 'approver', 'data-owner'],
   /** Decide what waits: an edit of policy that widens, a changed tool, a held exchange. */
   approve: ['approver'],
 } as const satisfies Record<string, readonly Role[]>;

@@ -149,8 +149,11 @@ function vaultKeysOf({ vault }: Config, { keys, egress, clock }: ControlParts) {
   return vaultKeySource({ vault, own: keys.vault, egress, clock });
 }
 
-/** The server chose the tool's name, which may be that of something every object has. */
-function eachOf({ upstreams }: Config, server: string, tool: string): readonly string[] {
+/**
+ * Arguments of a tool that are lists and are decided element by element. The server chose the tool's name, which may be
+ * that of something every object has.
+ */
+export function eachOf({ upstreams }: Config, server: string, tool: string): readonly string[] {
   const tools = upstreams[server]?.tools ?? {};
   return (Object.hasOwn(tools, tool) ? tools[tool]?.each : undefined) ?? [];
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { type Api, openApi } from '../api/index.ts';
 import type { Config } from '../config/index.ts';
+import { FULFILLABLE, openAnalysis } from '../controls/policy/index.ts';
 import { type Egress, type Enforcement, openEnforcement, type Table } from '../enforcement/index.ts';
 import {
   METADATA_PATH as AUTHZEN_METADATA_PATH,
@@ -11,7 +12,7 @@ import {
 import { openMcp, openUpstreams, type Upstreams, upstreamSettings } from '../protocols/mcp/index.ts';
 import { answerJson, guarded, openAgentsDoor, pathOf } from './agents-door.ts';
 import { boundsOf, hostsOf } from './bounds.ts';
-import type { Controls, Surroundings } from './controls.ts';
+import { type Controls, eachOf, type Surroundings } from './controls.ts';
 import { credentialSource, tokenSourceOf } from './credentials.ts';
 import { decisionPoint } from './decision-point.ts';
 import type { Faults } from './faults.ts';
@@ -183,6 +184,14 @@ export async function openPeopleSide(
     clock,
     identity: controls.identity,
     policy: controls.policy.sets,
+    analysis: openAnalysis({
+      db: controls.db,
+      sets: controls.policy.sets,
+      catalogs: () => agents.upstreams.catalogs(),
+      agents: () => controls.identity.agents.list(),
+      each: (server, tool) => eachOf(config(), server, tool),
+      fulfillable: FULFILLABLE,
+    }),
     decisions: controls.policy.engine,
     ledger: controls.ledger,
     gateway: {

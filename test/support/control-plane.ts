@@ -16,8 +16,15 @@ import {
   openIdentity,
   type PeopleSettings,
 } from '../../src/controls/identity/index.ts';
-import { openPolicy, type Policy, policyMigrations } from '../../src/controls/policy/index.ts';
+import {
+  FULFILLABLE,
+  openAnalysis,
+  openPolicy,
+  type Policy,
+  policyMigrations,
+} from '../../src/controls/policy/index.ts';
 import type { Documents } from '../../src/core/document.ts';
+import type { ServerCatalog } from '../../src/core/manifest.ts';
 import type { Role } from '../../src/core/person.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import { type Database, migrate, openDatabase, openStateWatch } from '../../src/storage/index.ts';
@@ -83,6 +90,8 @@ export type ControlPlaneOptions = {
   pages_folder?: string;
   documents?: Documents;
   people?: Partial<Omit<PeopleSettings, 'console_url'>>;
+  /** What servers offer, as analyses of policies see it. */
+  catalogs?: readonly ServerCatalog[];
   /** As `http://localhost` instead of the loopback address. */
   localhost?: boolean;
 };
@@ -149,6 +158,13 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
     clock,
     identity,
     policy: policy.sets,
+    analysis: openAnalysis({
+      db,
+      sets: policy.sets,
+      catalogs: () => options.catalogs ?? [],
+      agents: () => identity.agents.list(),
+      fulfillable: FULFILLABLE,
+    }),
     decisions: policy.engine,
     ledger,
     gateway: {

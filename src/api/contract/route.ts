@@ -17,6 +17,8 @@ export type Route = {
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
   readonly body: z.ZodObject;
+  /** Read after the caller was admitted, and no further than this. */
+  readonly body_bytes_max: number;
   readonly response: z.ZodType;
 };
 
@@ -36,6 +38,7 @@ const DEFAULTS = {
   params: nothing,
   query: nothing,
   body: nothing,
+  body_bytes_max: 64 * 1024,
 } as const;
 
 type Filled<Method extends Route['method'], R extends Given> = Omit<typeof DEFAULTS, keyof R> & {

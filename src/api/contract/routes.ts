@@ -8,6 +8,7 @@ import { logRoutes } from './log.ts';
 import { oneAgentRoutes } from './one-agent.ts';
 import { peopleRoutes } from './people.ts';
 import { policyRoutes } from './policy.ts';
+import { policyAnalysisRoutes } from './policy-analysis.ts';
 import { EVERYONE, get, type Route } from './route.ts';
 import { json } from './scalars.ts';
 import { spiffeRoutes } from './spiffe.ts';
@@ -26,6 +27,7 @@ export const ROUTES = {
   ...consentRoutes,
   ...vaultRoutes,
   ...policyRoutes,
+  ...policyAnalysisRoutes,
   ...toolRoutes,
   ...logRoutes,
   ...spiffeRoutes,

@@ -10,6 +10,7 @@ import { logHandlers } from './log.ts';
 import { oneAgentHandlers } from './one-agent.ts';
 import { peopleHandlers } from './people.ts';
 import { policyHandlers } from './policy.ts';
+import { policyAnalysisHandlers } from './policy-analysis.ts';
 import { spiffeHandlers } from './spiffe.ts';
 import { statusHandlers } from './status.ts';
 import { toolHandlers } from './tools.ts';
@@ -29,6 +30,7 @@ export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: Str
       ...consentHandlers(ports),
       ...vaultHandlers(ports),
       ...policyHandlers(ports),
+      ...policyAnalysisHandlers(ports),
       ...toolHandlers(ports),
       ...logHandlers(ports),
       ...spiffeHandlers(ports),

@@ -36,7 +36,7 @@ function policyEntry({ id, effect, file, line, reason, public: told, text, compi
   return { id, effect, file, line, reason, public: told ?? null, text, compiled };
 }
 
-function policyProblem({ severity, file, line, column, policy, message, help }: FoundProblem): PolicyProblem {
+export function policyProblem({ severity, file, line, column, policy, message, help }: FoundProblem): PolicyProblem {
   return { severity, file, line, column, policy: policy ?? null, message, help: help ?? null };
 }
 

@@ -14,6 +14,7 @@ import { writeEvents } from './events.ts';
 import { SAFE_HEADERS } from './headers.ts';
 import { InputInvalid, parseInput } from './input.ts';
 
+/** Where no route says more. */
 const BODY_BYTES_MAX = 64 * 1024;
 const REQUEST_MS_MAX = 30_000;
 const HEADERS_MS_MAX = 10_000;
@@ -114,6 +115,7 @@ function addRoute(app: FastifyInstance, parts: AppParts, operation: Operation): 
   app.route({
     method: route.method,
     url: route.path,
+    bodyLimit: route.body_bytes_max,
     config: { operation },
     handler: (request, reply) =>
       operation === 'exchanges.live'
@@ -207,7 +209,7 @@ function asRefusal(error: unknown): Refusal | undefined {
   if (error instanceof InputInvalid) return refuse('input_invalid', error.message);
   if (error instanceof JsonError) return refuse('request_malformed', error.message);
   const code = (error as { code?: unknown }).code;
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refuse('request_too_large', `more than ${BODY_BYTES_MAX} bytes`);
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refuse('request_too_large', 'more bytes than this route reads');
   if (typeof code === 'string' && code.startsWith('FST_ERR_CTP')) return refuse('request_malformed', code);
   return undefined;
 }

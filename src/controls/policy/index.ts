@@ -9,6 +9,19 @@
  * disagreement switches back to it. Rejected: OPA (a second runtime to compile with), CEL (expressions without a policy
  * model), generated JavaScript source (`new Function` turns a bug in an escape into code execution).
  */
+export { type AnalysisParts, openAnalysis, type PolicyAnalysis } from './analysis/open.ts';
+export type { Registration } from './analysis/registration.ts';
+export type {
+  Difference,
+  Finding,
+  KnownAgent,
+  LintReport,
+  SetDiff,
+  Subject,
+  Undecided,
+  Vocabulary,
+  Witness,
+} from './analysis/types.ts';
 export { AGENT_ACTIONS, type AgentFactsAsked, denied, evaluateAgent } from './applications/about-agents.ts';
 export { type Applications, type ApplicationsParts, openApplications } from './applications/open.ts';
 export type { Named, Question, Verdict } from './applications/question.ts';

@@ -1,0 +1,11 @@
+import type { ServerCatalog } from '../../../core/manifest.ts';
+import type { Each } from '../catalog.ts';
+import type { KnownAgent } from './types.ts';
+
+/** What there is: agents and servers, as a gateway or a file of cases knows them. Empty where nothing is known. */
+export type Registration = {
+  catalogs: readonly ServerCatalog[];
+  agents: readonly KnownAgent[];
+  each?: Each | undefined;
+  fulfillable: Readonly<Record<string, readonly string[]>>;
+};
