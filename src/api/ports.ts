@@ -1,6 +1,6 @@
 import type { Ledger } from '../controls/audit/index.ts';
 import type { Identity, TokenSource } from '../controls/identity/index.ts';
-import type { PolicyAnalysis, PolicyEngine, PolicySets } from '../controls/policy/index.ts';
+import type { PolicyAnalysis, PolicyEngine, PolicySets, RecordedDecisions } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
 import type { AgentWorkload, Fault, Upstream } from './contract/index.ts';
 
@@ -64,6 +64,8 @@ export type ApiPorts = {
   analysis: PolicyAnalysis;
   /** What an agent would be shown, asked for it. */
   decisions: Pick<PolicyEngine, 'visible'>;
+  /** What policy decided, read back from the log. */
+  recorded: RecordedDecisions;
   ledger: LedgerPort;
   gateway: GatewayPort;
   /** Where a server's tokens come from, where the gateway fetches them by itself. */

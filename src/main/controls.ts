@@ -5,12 +5,14 @@ import {
   migrations as auditMigrations,
   directoryFiles,
   type Ledger,
+  type LedgerKeys,
+  openArchive,
   openLedger,
   openLedgerKeys,
   openThreadedLedger,
   type WitnessPost,
 } from '../controls/audit/index.ts';
-import { type Identity, identityMigrations, openIdentity } from '../controls/identity/index.ts';
+import { type Identity, identityMigrations, openIdentity, openRecords } from '../controls/identity/index.ts';
 import {
   type Applications,
   type Disagreement,
@@ -19,6 +21,7 @@ import {
   openPolicy,
   type Policy,
   policyMigrations,
+  type RecordedDecisions,
 } from '../controls/policy/index.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
@@ -35,6 +38,7 @@ import {
 import type { Faults } from './faults.ts';
 import type { Keys } from './keys.ts';
 import { LOG_THREAD } from './log-thread.ts';
+import { openRecorded } from './recorded.ts';
 import { spiffeOf } from './spiffe.ts';
 import { vaultKeySource } from './vault-keys.ts';
 
@@ -59,6 +63,8 @@ export type Controls = {
   policy: Policy;
   /** Policies of other applications, where there are any. */
   applications: Applications | undefined;
+  /** What policy decided, read back from the log. */
+  recorded: RecordedDecisions;
   replica: string;
 };
 
@@ -80,7 +86,8 @@ export async function openControls(
   const replica = replicaOf(data, random);
   // The ledger claims identity's proofs, identity's changes are in the ledger: one of them has to be named first.
   const late: { identity?: Identity } = {};
-  const ledger = await openLog({ config, db, turns, state, replica, late, surroundings });
+  const keys = await openLedgerKeys(join(data, 'keys'), random);
+  const ledger = await openLog({ config, keys, db, turns, state, replica, late, surroundings });
   stack.defer(() => ledger.close());
   const identity = await openIdentity({
     db,
@@ -123,7 +130,9 @@ export async function openControls(
   });
   stack.defer(() => policy.sets.close());
   const applications = await openOthers(config(), surroundings, stack);
-  return { db, state, ledger, identity, policy, applications, replica };
+  const archive = openArchive({ db, key: keys.payload });
+  const recorded = openRecorded({ ledger, archive, records: () => openRecords(db) });
+  return { db, state, ledger, identity, policy, applications, recorded, replica };
 }
 
 async function openOthers(
@@ -179,6 +188,7 @@ function noteDisagreement(ledger: Ledger, { faults, report }: ControlParts, disa
 
 type LogParts = {
   config: () => Config;
+  keys: LedgerKeys;
   db: Database;
   turns: SharedTurns;
   state: StateWatch;
@@ -188,9 +198,9 @@ type LogParts = {
 };
 
 /** Beside an embedded database on a thread of its own; with PostgreSQL the other process has what a thread would do. */
-async function openLog({ config, db, turns, state, replica, late, surroundings }: LogParts): Promise<Ledger> {
+async function openLog({ config, keys, db, turns, state, replica, late, surroundings }: LogParts): Promise<Ledger> {
   const { clock, random, build, report, witness } = surroundings;
-  const { audit, data, storage } = config();
+  const { audit, storage } = config();
   const common = {
     db,
     clock,
@@ -199,7 +209,7 @@ async function openLog({ config, db, turns, state, replica, late, surroundings }
     build,
     config_digest: () => config().digest,
     origin: audit.origin,
-    keys: await openLedgerKeys(join(data, 'keys'), random),
+    keys,
     witnesses: { known: audit.witnesses, required: audit.witnesses_required, post: witness },
     report,
   };

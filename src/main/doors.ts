@@ -193,6 +193,7 @@ export async function openPeopleSide(
       fulfillable: FULFILLABLE,
     }),
     decisions: controls.policy.engine,
+    recorded: controls.recorded,
     ledger: controls.ledger,
     gateway: {
       state: () => ({

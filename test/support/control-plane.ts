@@ -8,12 +8,14 @@ import {
   directoryFiles,
   type Ledger,
   makeLedgerKeys,
+  openArchive,
   openLedger,
 } from '../../src/controls/audit/index.ts';
 import {
   type Identity,
   identityMigrations,
   openIdentity,
+  openRecords,
   type PeopleSettings,
 } from '../../src/controls/identity/index.ts';
 import {
@@ -27,6 +29,7 @@ import type { Documents } from '../../src/core/document.ts';
 import type { ServerCatalog } from '../../src/core/manifest.ts';
 import type { Role } from '../../src/core/person.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
+import { openRecorded } from '../../src/main/recorded.ts';
 import { type Database, migrate, openDatabase, openStateWatch } from '../../src/storage/index.ts';
 import { closedAuthorization, noDocuments } from './documents.ts';
 import { MovableClock, makeKeys, random } from './identity.ts';
@@ -109,6 +112,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
   await migrate(db, [...identityMigrations, ...auditMigrations, ...policyMigrations]);
   const watch = openStateWatch({ db, clock });
   const late: { identity?: Identity } = {};
+  const ledgerKeys = makeLedgerKeys(random);
   const ledger = await openLedger({
     db,
     clock,
@@ -117,7 +121,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
     build: '0.0.0',
     config_digest: () => 'c0ffee',
     origin: 'sallyport.test/log',
-    keys: makeLedgerKeys(random),
+    keys: ledgerKeys,
     files: directoryFiles(join(folder, 'log')),
     claimProofs: (tx, claims) => late.identity!.claimProofs(tx, claims),
     stateVersion: (tx) => watch.confirm(tx),
@@ -166,6 +170,11 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
       fulfillable: FULFILLABLE,
     }),
     decisions: policy.engine,
+    recorded: openRecorded({
+      ledger,
+      archive: openArchive({ db, key: ledgerKeys.payload }),
+      records: () => openRecords(db),
+    }),
     ledger,
     gateway: {
       state: () => ({

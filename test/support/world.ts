@@ -14,6 +14,7 @@ import type { Network, Table } from '../../src/enforcement/index.ts';
 import { type Running, startGateway } from '../../src/main.ts';
 import { AgentClient, type AgentKey } from './agent-client.ts';
 import { modern } from './mcp-message.ts';
+import { replayWorld } from './recorded.ts';
 
 /** The starter of tests: one honest agent, one server whose journal says what really happened. */
 const POLICIES = `
@@ -164,6 +165,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     async stop({ keep = false } = {}) {
       await running.stop();
       upstream?.child.kill();
+      if (options.beside === undefined) await replayWorld({ folder }, options.storage);
       if (!keep) rmSync(folder, { recursive: true, force: true });
     },
   };

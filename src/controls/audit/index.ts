@@ -13,6 +13,7 @@
  * else's tools), positions from a sequence (commits land out of order), trusting tiles over the database or the other way
  * round without comparing, encrypting receipts (then nobody can check them).
  */
+export { type Archive, type Archived, openArchive } from './archive.ts';
 export type {
   ControlDraft,
   ExchangeDraft,

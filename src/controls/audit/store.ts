@@ -362,6 +362,17 @@ export async function entriesBefore(sql: Sql, index: number, limit: number): Pro
   );
 }
 
+/** First receipts of exchanges among the `count` entries of the log from `index` on, in its order. */
+export async function exchangesFrom(sql: Sql, index: number, count: number): Promise<IndexedRow[]> {
+  return sql.query<Row & IndexedRow>(
+    `select ${INDEXED_LIST} from ${SPANNED}
+     where s.first_index >= coalesce((select max(first_index) from audit_spans where first_index <= $1), 0)
+     and s.first_index < $2 and r.seat >= s.first_seat + $1 - s.first_index and r.seat < s.first_seat + $2 - s.first_index
+     and r.kind in ('intent', 'refusal', 'hold') order by s.first_index, r.seat`,
+    [index, index + count],
+  );
+}
+
 /** The span that holds `seat`, where it has an index. */
 export async function spanOfSeat(sql: Sql, seat: number): Promise<Span | undefined> {
   const rows = await sql.query<Row & Span>(

@@ -7,7 +7,7 @@ import { type ChangeParts, change } from './change.ts';
 import type { AgentEntry, Agents } from './contract.ts';
 import { digestOf } from './digest.ts';
 import { keyObjectOf, type PublicJwk, readPublicJwk, thumbprintOf } from './jwk.ts';
-import { insertAgent, removeAgent, saveAgentKey } from './store/agents.ts';
+import { insertAgent, noteRegistration, removeAgent, saveAgentKey } from './store/agents.ts';
 
 /** Ids of agents and jobs stand in policies, URLs and messages: nothing there needs quoting. */
 export const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -42,6 +42,7 @@ async function add(agent: NewAgent, by: string, parts: ChangeParts): Promise<Reg
     const stored = { id, owner, version, jobs, ...granted, public_key: key.public_key, thumbprint, added_at };
     const generation = await insertAgent(tx, stored, LOWEST_LABEL);
     if (generation === undefined) return refuse('already_exists', `there is an agent ${id}`);
+    await noteRegistration(tx, id, await parts.state.confirm(tx));
     const after = digestOf({ ...stored, generation });
     const payload = { owner, version, jobs, ...granted };
     await parts.record(tx, { event: 'agent.add', by, subject: id, before: null, after, payload });

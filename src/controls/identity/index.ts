@@ -49,6 +49,7 @@ export { registeredThumbprint } from './jwk.ts';
 export type { Decided, Manifests, PartDetail, PartEntry, PartRef, ToolFacts } from './manifests/contract.ts';
 export { identityMigrations } from './migrations.ts';
 export type { PasskeyAnswer, PasskeyEntry, PeopleSettings } from './people/contract.ts';
+export { openRecords, type Records } from './records.ts';
 export type { SignalSettings, SignalSink, SignalSource, Signals, SignalsJwk } from './signals/contract.ts';
 export type { AuthorityKeys, AuthorityShelf } from './spiffe/authorities.ts';
 export { type Bundle, writeBundle } from './spiffe/bundle.ts';

@@ -34,8 +34,24 @@ export {
   formatPolicies,
   type PolicyCheck,
 } from './check.ts';
+export { discovered } from './discovery.ts';
 export { type FolderRead, loadPolicies } from './folder.ts';
 export { openPolicy, type Policy, type PolicyParts } from './open.ts';
+export {
+  decidedOf,
+  isReplayable,
+  type Missing,
+  type NotReplayable,
+  type Recorded,
+  type RecordedContent,
+  type RecordedDecision,
+  type RecordedDecisions,
+  type RecordedFacts,
+  type RegisteredThen,
+  readRecorded,
+} from './recorded.ts';
+export { createReplay, type Replay, type Replayed } from './replay/replay.ts';
+export { setByDigest, setOfFiles } from './replay/sets.ts';
 export { policyMigrations } from './store.ts';
 export type {
   ActiveSet,

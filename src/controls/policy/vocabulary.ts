@@ -88,12 +88,9 @@ function record(attributes: Record<string, Attribute>): TypeVariant {
 export const DEFAULT_DENY = 'default-deny';
 export const ARGUMENT_CHECK = 'argument-check';
 export const DELEGATION_SCOPE = 'delegation-scope';
-export const RESERVED_IDS: readonly string[] = [
-  DEFAULT_DENY,
-  ARGUMENT_CHECK,
-  DELEGATION_SCOPE,
-  'list-what-you-may-use',
-];
+/** The rule that lets an agent ask what there is: the answer shows only what it may use, and a `forbid` still counts. */
+export const LIST_WHAT_YOU_MAY_USE = 'list-what-you-may-use';
+export const RESERVED_IDS: readonly string[] = [DEFAULT_DENY, ARGUMENT_CHECK, DELEGATION_SCOPE, LIST_WHAT_YOU_MAY_USE];
 
 /**
  * Annotations that each protocol's column of the pipeline can carry out. `id`, `reason` and `public` describe; `approve`

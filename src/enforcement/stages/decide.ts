@@ -1,3 +1,4 @@
+import { discovered } from '../../controls/policy/index.ts';
 import type { Access, Decision, DecisionRequest } from '../../core/decision.ts';
 import { type Refusal, refuse } from '../../core/refusal.ts';
 import type { Pass } from '../pass.ts';
@@ -10,9 +11,6 @@ export type Decider = {
     candidates: readonly Pick<Access, 'action' | 'resource'>[],
   ): readonly boolean[];
 };
-
-/** The rule that lets an agent ask what there is: the answer shows only what it may use, and a `forbid` still counts. */
-export const LIST_WHAT_YOU_MAY_USE = 'list-what-you-may-use';
 
 /** Every access of the exchange is decided; all must be permitted. */
 export function decide(policy: Decider): StageRun {
@@ -36,9 +34,7 @@ export function factsOf(pass: Pass): Omit<DecisionRequest, 'access'> {
 
 function decideAccess(policy: Decider, pass: Pass, access: Access): Decision {
   const decision = policy.decide({ ...factsOf(pass), access });
-  const isUndecided = decision.effect === 'deny' && decision.policies[0] === 'default-deny';
-  if (pass.intent.effect !== 'discover' || !isUndecided || decision.errors.length > 0) return decision;
-  return { ...decision, effect: 'permit', code: undefined, policies: [LIST_WHAT_YOU_MAY_USE] };
+  return pass.intent.effect === 'discover' ? discovered(decision) : decision;
 }
 
 /**

@@ -55,14 +55,15 @@ export class AuthzenAttempt implements Attempt {
     const asked = readAsked(this.#endpoint, body);
     if (isRefusal(asked)) return asked;
     this.#asked = asked;
+    const understood = accessesOf(asked, caller);
     return {
-      ...accessesOf(asked, caller),
+      ...understood,
       operation: this.#endpoint.operation,
       received_digest: hash('sha256', bytes),
       received_bytes: bytes.length,
       sent: undefined,
       upstream: undefined,
-      payload: body,
+      payload: { ...body, own: understood.effect === 'discover' },
     };
   }
 

@@ -7,7 +7,7 @@ import { type ChangeParts, change } from '../change.ts';
 import { digestOf, hashSecret } from '../digest.ts';
 import { type PublicJwk, readPublicJwk, thumbprintOf } from '../jwk.ts';
 import { RateLimit } from '../rate-limits.ts';
-import { insertAgent } from '../store/agents.ts';
+import { insertAgent, noteRegistration } from '../store/agents.ts';
 import type { AuthorizationServerParts, ConsentQuestion, Consents, GrantEntry, Verdict } from './contract.ts';
 import { endGrant } from './end-grant.ts';
 import { ANY_JOB_SCOPE, PATHS, SECONDS_MAX } from './settings.ts';
@@ -276,8 +276,10 @@ async function ensureAgent(
   const public_key = forgottenKey();
   const entry = { id: agent, owner: person.name, version: '1', jobs: [job], purposes: [], users: [], public_key };
   const stored = { ...entry, thumbprint: thumbprintOf(public_key), added_at: granted_at };
-  const generation = await insertAgent(tx, stored, LOWEST_LABEL);
-  if (generation === undefined) return saveAgentJobs(tx, agent, job);
+  const added = await insertAgent(tx, stored, LOWEST_LABEL);
+  const generation = added ?? (await saveAgentJobs(tx, agent, job));
+  await noteRegistration(tx, agent, await parts.state.confirm(tx));
+  if (added === undefined) return generation;
   await parts.record(tx, {
     event: 'agent.add',
     by: `person:${person.id}`,

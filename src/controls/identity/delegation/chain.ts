@@ -72,7 +72,7 @@ export class Chains {
   }
 }
 
-type Verified = { hop: Hop; stored: StoredHop };
+export type Verified = { hop: Hop; stored: StoredHop };
 
 /** `stored` goes from the last hop to the first. */
 export function verifyChain(
@@ -142,8 +142,8 @@ export function timeWidening(inner: number, outer: number): string | undefined {
   return inner > outer ? 'time' : undefined;
 }
 
-function chainOf(hops: readonly Verified[], last: Hop): Chain {
-  const first = hops[0]!.hop;
+/** The hops, and before them the agent that a chain begins with in nobody's name. */
+export function linksOf(hops: readonly Verified[]): ChainLink[] {
   const links = hops.map(
     ({ hop, stored }): ChainLink => ({
       actor: hop.actor,
@@ -154,15 +154,18 @@ function chainOf(hops: readonly Verified[], last: Hop): Chain {
       expires_at: hop.expires_at,
     }),
   );
-  const actors = links.map(({ actor }) => actor);
-  const { lender } = first;
-  if (lender.kind === 'agent') {
-    const { id: actor, generation, run } = lender;
-    const scope_digest = scopeDigest(WHOLE_SCOPE);
-    links.unshift({ actor, generation, run, grant: null, scope_digest, expires_at: first.expires_at });
-    // In nobody's name the first agent is the subject; in a user's it is the first actor.
-    if (last.subject !== null) actors.unshift(actor);
-  }
+  const first = hops[0]?.hop;
+  if (first?.lender.kind !== 'agent') return links;
+  const { id: actor, generation, run } = first.lender;
+  const scope_digest = scopeDigest(WHOLE_SCOPE);
+  return [{ actor, generation, run, grant: null, scope_digest, expires_at: first.expires_at }, ...links];
+}
+
+function chainOf(hops: readonly Verified[], last: Hop): Chain {
+  const links = linksOf(hops);
+  const actors = hops.map(({ hop }) => hop.actor);
+  // In nobody's name the first agent is the subject; in a user's it is the first actor.
+  if (links[0]!.grant === null && last.subject !== null) actors.unshift(links[0]!.actor);
   return {
     grant: last.id,
     subject: last.subject,

@@ -78,6 +78,16 @@ export function readHop(text: string, { issuer, signingKey }: HopReader): Hop | 
   return hop ?? refuse('delegation_forged', 'the delegation is signed and does not have the form of one');
 }
 
+/**
+ * What a signed form says, whoever signed it: its key may be gone by the time that somebody reads what was done. Whoever
+ * asks holds each scope against the digest that a receipt has of it.
+ */
+export function hopAsSigned(text: string): Hop | undefined {
+  const jws = splitJws(text, HOP_CHARS_MAX);
+  const claims = jws === undefined ? undefined : decodeSegment(jws.payload);
+  return claims === undefined ? undefined : hopOf(claims);
+}
+
 function hopOf({ jti, may_act, hop }: JsonObject): Hop | undefined {
   if (typeof jti !== 'string' || !isId('dlg', jti) || !isJsonObject(may_act) || !isJsonObject(hop)) return undefined;
   const { subject, generation, depth, issued_at, expires_at } = hop;

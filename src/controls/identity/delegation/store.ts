@@ -48,6 +48,7 @@ export async function saveHopRun(tx: Transaction, id: string, run: string): Prom
   return rows.length > 0;
 }
 
+/** Those that nobody redeemed. By the others runs acted, and their receipts are read for as long as the log is. */
 export async function pruneHops(sql: Sql, before: number): Promise<void> {
-  await sql.query('delete from identity_delegations where expires_at < $1', [before]);
+  await sql.query('delete from identity_delegations where expires_at < $1 and run is null', [before]);
 }

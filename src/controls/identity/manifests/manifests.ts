@@ -296,6 +296,7 @@ class PinnedManifests implements Manifests {
     const id = newId('pin', this.#parts.random);
     const pin = { server, kind, name, digest, pin: id, pinned_at: now, pinned_by: by, basis };
     await store.savePin(tx, { ...pin, signature: this.#parts.signer.sign(pin) }, definition);
+    await store.keepDefinition(tx, part, definition);
     return undefined;
   }
 

@@ -45,6 +45,13 @@ export const manifestMigrations: readonly Migration[] = [
         primary key (server, kind, name)
       );`,
   },
+  {
+    id: 'identity-manifests/0002-definitions',
+    sql: `
+      create table identity_definitions (digest text primary key, kind text not null, definition text not null);
+      insert into identity_definitions (digest, kind, definition)
+        select digest, min(kind), min(definition) from identity_pins group by digest;`,
+  },
 ];
 
 const PIN = 'server, kind, name, digest, pin, pinned_at, pinned_by, basis, signature';
@@ -122,6 +129,24 @@ export async function saveOffer(tx: Transaction, offer: Offer, definition: JsonO
       offer.seen_at,
       offer.flags,
     ],
+  );
+}
+
+/** What was ever pinned stays under its digest, which receipts name: a pin's row has only what is pinned now. */
+export async function keepDefinition(
+  tx: Transaction,
+  { digest, kind }: Pick<Pin, 'digest' | 'kind'>,
+  definition: JsonObject,
+): Promise<void> {
+  await tx.query(
+    `insert into identity_definitions (digest, kind, definition) values ($1, $2, $3) on conflict (digest) do nothing`,
+    [digest, kind, canonicalText(definition)],
+  );
+}
+
+export async function definitionOf(sql: Sql, digest: string): Promise<JsonObject | null> {
+  return read(
+    (await sql.query<Definition>('select definition from identity_definitions where digest = $1', [digest]))[0],
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Confidentiality, Integrity, Label } from '../../../core/label.ts';
+import type { AgentFacts } from '../../../core/principal.ts';
 import type { Row, Sql, Transaction } from '../../../storage/index.ts';
 import type { PublicJwk } from '../jwk.ts';
 
@@ -82,6 +83,35 @@ export async function insertAgent(
     ],
   );
   return rows[0]?.generation;
+}
+
+/**
+ * Keeps what was registered from this version of the state on: `identity_agents` has only what is registered now, and a
+ * decision is made again with what was registered then.
+ */
+export async function noteRegistration(tx: Transaction, id: string, state_version: number): Promise<void> {
+  await tx.query(
+    `insert into identity_registrations (agent, state_version, owner, version, jobs)
+     select id, $2, owner, version, jobs from identity_agents where id = $1
+     on conflict (agent, state_version) do update set owner = excluded.owner, version = excluded.version,
+       jobs = excluded.jobs`,
+    [id, state_version],
+  );
+}
+
+export type Registration = { state_version: number; facts: AgentFacts };
+
+type RegistrationRow = Row & { state_version: number; owner: string; version: string; jobs: string };
+
+/** All that an id was ever registered with, from the first on. */
+export async function loadRegistrations(sql: Sql, id: string): Promise<Registration[]> {
+  const rows = await sql.query<RegistrationRow>(
+    'select state_version, owner, version, jobs from identity_registrations where agent = $1 order by state_version',
+    [id],
+  );
+  return rows.map(({ state_version, owner, version, jobs }) => {
+    return { state_version, facts: { id, owner, version, jobs: JSON.parse(jobs) } };
+  });
 }
 
 /** False where there is none. */

@@ -140,4 +140,19 @@ export const baseMigrations: readonly Migration[] = [
       alter table identity_signing_keys add column added_at bigint not null default 0;
       alter table identity_signing_keys add column retired_at bigint;`,
   },
+  {
+    id: 'identity/0007-registrations',
+    sql: `
+      create table identity_registrations (
+        agent text not null,
+        state_version bigint not null,
+        owner text not null,
+        version text not null,
+        jobs text not null,
+        primary key (agent, state_version)
+      );
+      insert into identity_registrations (agent, state_version, owner, version, jobs)
+        select id, 0, owner, version, jobs from identity_agents;
+      create index identity_delegations_unredeemed on identity_delegations (expires_at) where run is null;`,
+  },
 ];

@@ -1,6 +1,7 @@
 import { andThen } from '../../../core/and-then.ts';
 import type { Access } from '../../../core/decision.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
+import { ACCESSES_MAX, eachElement } from '../../../core/each-element.ts';
+import { isJsonObject, type JsonObject } from '../../../core/json.ts';
 import type { Offered, ToolDefinition } from '../../../core/manifest.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { ForwardIo } from '../../../enforcement/index.ts';
@@ -42,12 +43,13 @@ function callOf(
   const { args, defect } = examine(asking, tool, given, stated.arguments);
   const headers = mirroredFields(asking.fields, tool.inputSchema, args);
   const resource = { type: 'Tool', id: `${server}/${name}` };
-  const elements = eachElement(args, stated.each);
+  const elements = elementsOf(args, stated.each);
   return forwarded(asking, {
     offered,
     effect: stated.effect,
     accesses: elements.args.map((one) => ({ action: 'tool.call', resource, args: one })),
     defect: defect ?? elements.defect,
+    each: stated.each,
     outgoing: { server, method: asking.method, params: { name, arguments: args }, headers },
   });
 }
@@ -73,27 +75,12 @@ function statedOf(asking: Asking, { server, name }: ToolDefinition): ToolSetting
   return (Object.hasOwn(tools, name) ? tools[name] : undefined) ?? NOTHING_STATED;
 }
 
-/** Accesses of one call: beyond that neither the decision nor its receipt is a small thing any more. */
-const ACCESSES_MAX = 100;
-
-/** One set of arguments for each element of each such list; an empty list is an argument that is not there. */
-function eachElement(args: JsonObject, names: readonly string[]): { args: JsonObject[]; defect: Refusal | undefined } {
-  let all = [args];
-  for (const name of names) {
-    const list = Object.hasOwn(args, name) ? args[name] : undefined;
-    if (!Array.isArray(list)) continue;
-    if (all.length * list.length > ACCESSES_MAX) {
-      const problem = `${name}: more than ${ACCESSES_MAX} elements in one call`;
-      return { args: [args], defect: badArguments(problem, `An argument was refused: ${problem}.`) };
-    }
-    all = all.flatMap((one) => elementsOf(one, name, list));
-  }
-  return { args: all, defect: undefined };
-}
-
-function elementsOf(args: JsonObject, name: string, list: readonly JsonValue[]): JsonObject[] {
-  const { [name]: _list, ...rest } = args;
-  return list.length === 0 ? [rest] : list.map((element) => ({ ...rest, [name]: element }));
+/** What is too long to be decided element by element is refused, and decided as it stands. */
+function elementsOf(args: JsonObject, names: readonly string[]): { args: JsonObject[]; defect: Refusal | undefined } {
+  const all = eachElement(args, names, ACCESSES_MAX);
+  if (all !== undefined) return { args: all, defect: undefined };
+  const problem = `${names.join(', ')}: more than ${ACCESSES_MAX} elements in one call`;
+  return { args: [args], defect: badArguments(problem, `An argument was refused: ${problem}.`) };
 }
 
 function badArguments(reason: string, told: string): Refusal {
@@ -169,6 +156,8 @@ type Forwarded = {
   effect: Plan['effect'];
   accesses: readonly Access[];
   defect?: Refusal | undefined;
+  /** Arguments that were decided element by element; on record, so that the decision can be made again. */
+  each?: readonly string[];
   outgoing: Outgoing;
   finish?(carried: Carried): Carried;
 };
@@ -198,7 +187,7 @@ export function forwarded(asking: Asking, request: Forwarded): Plan | Refusal | 
       sent: prepared.bytes,
       upstream: server,
       offered,
-      payload: { method: asking.method, server, ...asked, ...unseen(request.outgoing) },
+      payload: { method: asking.method, server, ...asked, ...beside(request) },
       defect: request.defect ?? (isRefusal(read) ? read : undefined),
       continues: brought.continues,
       carryOut: (io) =>
@@ -220,9 +209,12 @@ function offeredTo(
   return andThen(catalogs.of(outgoing.server), (catalog) => (isRefusal(catalog) ? catalog : catalogs.offered(catalog)));
 }
 
-/** Headers go upstream beside the bytes, so that they are on record beside them. */
-function unseen({ headers = {} }: Outgoing): { headers?: JsonObject } {
-  return Object.keys(headers).length === 0 ? {} : { headers };
+/** What is not in the bytes, and is on record beside them: headers that go upstream, and how the arguments were decided. */
+function beside({ outgoing: { headers = {} }, each = [] }: Forwarded): { headers?: JsonObject; each?: string[] } {
+  return {
+    ...(Object.keys(headers).length === 0 ? {} : { headers }),
+    ...(each.length === 0 ? {} : { each: [...each] }),
+  };
 }
 
 const NOTHING_BROUGHT = { params: {}, continues: undefined };
