@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import type { Secret } from '../core/secret.ts';
 import { resolveCommand, type Surroundings } from './surroundings.ts';
@@ -63,9 +64,47 @@ function tokenClient(surroundings: Surroundings) {
       .describe(
         'Its secret there, by reference. Without it the gateway signs with its own key (private_key_jwt; keys at PUBLIC_URL/oauth/jwks).',
       ),
+    client_key: clientKey(surroundings)
+      .optional()
+      .describe(
+        'A private key that was registered there for this client alone (PEM, PKCS 8), by reference: it signs in the place of the gateway’s own.',
+      ),
+    method: z
+      .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'])
+      .optional()
+      .describe('How the client shows who it is. Without it: client_secret_basic with a secret, else private_key_jwt.'),
     scope: z.string().min(1).max(1_000).optional().describe('Scopes to ask for.'),
   };
 }
+
+/** Keys that some server takes: P-256, P-384, Ed25519, RSA of 2,048 bits and more. */
+function clientKey(surroundings: Surroundings) {
+  return secret(surroundings).refine((pem) => isSigningKey(pem.reveal()), 'a private key in PEM (PKCS 8)');
+}
+
+function isSigningKey(pem: string): boolean {
+  try {
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem);
+    if (type === 'rsa') return (details?.modulusLength ?? 0) >= 2_048;
+    return type === 'ed25519' || ['prime256v1', 'secp384r1'].includes(details?.namedCurve ?? '');
+  } catch {
+    return false;
+  }
+}
+
+type Client = { client_secret?: unknown; client_key?: unknown; method?: string | undefined };
+
+/** What is missing for the way in which the client is to show who it is, or is there for nothing. */
+function fitsMethod({ client_secret, client_key, method }: Client): boolean {
+  if (client_secret !== undefined && client_key !== undefined) return false;
+  if (method === undefined) return true;
+  return method.startsWith('client_secret')
+    ? client_secret !== undefined
+    : client_secret === undefined && (method === 'private_key_jwt' || client_key === undefined);
+}
+
+const UNFIT =
+  'a client_secret beside client_secret_basic or client_secret_post, at most a client_key beside private_key_jwt, neither beside none';
 
 /** Exactly one of them: where two could be shown, nobody could say which one was. */
 function credentialSchema(surroundings: Surroundings) {
@@ -76,25 +115,47 @@ function credentialSchema(surroundings: Surroundings) {
     .max(1_000)
     .optional()
     .describe('Resource indicator (RFC 8707). Without it the url of the server.');
+  const dpop = z
+    .boolean()
+    .default(false)
+    .describe('Ask for tokens that are bound to a key of the gateway’s (DPoP), and accept no others.');
+  const common = { ...client, resource, dpop };
   const audience = z.string().min(1).max(1_000).optional().describe('Audience to ask for (RFC 8693).');
   return z
     .strictObject({
       client_credentials: z
-        .strictObject({ ...client, resource })
+        .strictObject(common)
+        .refine(fitsMethod, UNFIT)
         .optional()
         .describe('A token of the gateway’s own client, for all users alike.'),
+      workload: z
+        .strictObject({
+          ...common,
+          assertion: path(surroundings).describe(
+            'File with the JWT that the platform writes for the gateway (a Kubernetes service account token, a JWT-SVID). Read anew for each token.',
+          ),
+        })
+        .refine(fitsMethod, UNFIT)
+        .optional()
+        .describe(
+          'A token of the gateway’s own by what its platform says of it (RFC 7523), for all users alike: no secret to keep. Beside it mostly `method: none`.',
+        ),
       exchange: z
-        .strictObject({ ...client, resource, audience })
+        .strictObject({ ...common, audience })
+        .refine(fitsMethod, UNFIT)
         .optional()
         .describe(
           'A token for each user and agent, by token exchange (RFC 8693) of the gateway’s assertion of who acts for whom. Never of the agent’s token. A user consents first: `sallyport consent`.',
         ),
       id_jag: z
         .strictObject({
-          ...client,
-          resource,
-          idp: z.strictObject(client).describe('The identity provider that issues the ID-JAG.'),
+          ...common,
+          idp: z
+            .strictObject(client)
+            .refine(fitsMethod, UNFIT)
+            .describe('The identity provider that issues the ID-JAG.'),
         })
+        .refine(fitsMethod, UNFIT)
         .optional()
         .describe(
           'A token for each user and agent, by an identity assertion (ID-JAG) of the company’s identity provider.',

@@ -16,8 +16,24 @@ export type UpstreamCredential = {
   env: Readonly<Record<string, Secret>>;
   /** What must not come back in an answer: the values above, and what they were made from. */
   secrets: readonly Secret[];
-  /** The server did not accept it: what is kept of it is not shown again. */
-  refused?: (() => void) | undefined;
+  /** Made anew for each message, such as a DPoP proof. Names in lower case. */
+  proof?: ((method: HttpMethod) => Readonly<Record<string, Secret>>) | undefined;
+  /**
+   * Told of each answer. `again`: what was missing is known now, and the same message may be sent once more. A refusal says
+   * why the server did not accept it, in the place of what would be said otherwise.
+   */
+  heard?: ((answer: CredentialAnswer) => 'again' | Refusal | undefined) | undefined;
+};
+
+export type HttpMethod = 'GET' | 'POST' | 'DELETE';
+
+/** What the head of an answer over HTTP says of the credential, as it came. */
+export type CredentialAnswer = {
+  status: number;
+  /** `WWW-Authenticate`. */
+  challenge: string | undefined;
+  /** `DPoP-Nonce` (RFC 9449, section 9). */
+  nonce: string | undefined;
 };
 
 /**

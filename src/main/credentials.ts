@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/index.ts';
 import type { Identity, TokenSource } from '../controls/identity/index.ts';
+import { type Refusal, refuse } from '../core/refusal.ts';
+import { Secret } from '../core/secret.ts';
 import type { CredentialSource } from '../core/upstream-credential.ts';
 
 type Upstream = Config['upstreams'][string];
@@ -37,16 +40,35 @@ export function tokenSourceOf(upstream: Upstream): TokenSource | undefined {
 
 function readSource({ credential, transport }: Upstream): TokenSource | undefined {
   if (credential === undefined || transport.kind !== 'http') return undefined;
-  const { client_credentials, exchange, id_jag } = credential;
+  const { client_credentials, workload, exchange, id_jag } = credential;
+  const { url } = transport;
   if (client_credentials !== undefined) {
-    const { resource = transport.url, ...client } = client_credentials;
-    return { kind: 'client_credentials', client, resource };
+    const { resource = url, dpop, ...client } = client_credentials;
+    return { kind: 'client_credentials', client, resource, url, dpop };
+  }
+  if (workload !== undefined) {
+    const { resource = url, dpop, assertion, ...client } = workload;
+    return { kind: 'workload', client, resource, url, dpop, assertion: () => readAssertion(assertion) };
   }
   if (exchange !== undefined) {
-    const { resource = transport.url, audience, ...client } = exchange;
-    return { kind: 'exchange', client, resource, audience };
+    const { resource = url, dpop, audience, ...client } = exchange;
+    return { kind: 'exchange', client, resource, url, dpop, audience };
   }
   if (id_jag === undefined) return undefined;
-  const { resource = transport.url, idp, ...client } = id_jag;
-  return { kind: 'id_jag', idp, client, resource };
+  const { resource = url, dpop, idp, ...client } = id_jag;
+  return { kind: 'id_jag', idp, client, resource, url, dpop };
+}
+
+const ASSERTION_BYTES_MAX = 16_384;
+
+/** Platforms write a new one before the old one ends. */
+async function readAssertion(file: string): Promise<Secret | Refusal> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined)
+    return refuse('upstream_credential_missing', 'the platform’s word (assertion) cannot be read');
+  const token = text.trim();
+  const fits = token !== '' && token.length <= ASSERTION_BYTES_MAX && !/\s/.test(token);
+  return fits
+    ? new Secret(token)
+    : refuse('upstream_credential_missing', 'the file of the platform’s word has no token');
 }

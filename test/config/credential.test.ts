@@ -37,6 +37,25 @@ test('a credential is named where it can be shown, and nowhere else', () => {
   for (const [text, expected] of refused) assert.match(upstream(text), expected, text);
 });
 
+test('a client shows who it is in one way, with what that way needs', () => {
+  const client = (more: string) =>
+    upstream(
+      `url: "https://a.example/mcp", credential: { client_credentials: { token_endpoint: "https://b.example/token", client_id: a, ${more} } }`,
+    );
+  for (const good of ['dpop: true', 'client_secret: "env:KEY"', 'client_secret: "env:KEY", method: client_secret_post'])
+    assert.equal(client(good), 'loaded', good);
+  assert.equal(client('method: none'), 'loaded');
+  const refused: [string, RegExp][] = [
+    ['client_key: "env:KEY"', /a private key in PEM/],
+    ['client_secret: plain', /reference/],
+    ['method: client_secret_post', /a client_secret beside/],
+    ['method: none, client_secret: "env:KEY"', /neither beside none/],
+    ['method: private_key_jwt, client_secret: "env:KEY"', /at most a client_key/],
+    ['method: tls_client_auth', /private_key_jwt/],
+  ];
+  for (const [text, expected] of refused) assert.match(client(text), expected, text);
+});
+
 test('a private authority is certificates in a file, and nothing else', () => {
   assert.equal(upstream('url: "https://a.example/mcp", ca: ca.pem'), 'loaded');
   for (const file of ['absent.pem', 'text.pem', 'both.pem'])

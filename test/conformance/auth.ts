@@ -8,20 +8,22 @@ const CLIENT = fileURLToPath(new URL('./upstream-client.ts', import.meta.url));
 const RUN_MS_MAX = 90_000;
 
 /** Passed by the gateway as a client of servers. Discovery is the operator's here: those of its checks are not the gateway's. */
-export const PASSED_AS_CLIENT = ['auth/client-credentials-basic'] as const;
+export const PASSED_AS_CLIENT = [
+  'auth/client-credentials-jwt',
+  'auth/client-credentials-basic',
+  'auth/wif-jwt-bearer',
+] as const;
 
 const NOBODY = 'no person stands behind the gateway’s own client, so it has no browser flow to test';
 const CONFIGURED = 'the operator names the token endpoint, so there is no discovery to test';
 
 /** Why each of the others is not for the gateway as a client. What it does towards its own clients is tested elsewhere. */
 const NOT_APPLICABLE: readonly (readonly [RegExp, string])[] = [
-  [/^auth\/client-credentials-jwt$/, 'the suite hands over a private key; the gateway signs with its own alone'],
   [
     /^auth\/enterprise-managed-authorization$/,
     'it exchanges a user’s ID token, which the gateway does not keep (0056)',
   ],
-  [/^auth\/wif-jwt-bearer$/, 'the suite hands over a platform’s JWT; the gateway is nobody’s workload'],
-  [/^auth\/dpop/, 'tokens of servers are bearers in this version'],
+  [/^auth\/dpop/, 'they ask for a browser flow; tokens that are bound to a key are tested elsewhere'],
   [/^auth\/(metadata|2025-03-26|resource-mismatch|authorization-server-migration)/, CONFIGURED],
   [/^auth\//, NOBODY],
 ];

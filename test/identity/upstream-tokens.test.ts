@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
 import type { AgentClient } from '../support/agent-client.ts';
 import { type Echo, startEcho } from '../support/echo-server.ts';
 import { type Operator, openOperator } from '../support/person.ts';
@@ -22,6 +27,8 @@ let ada: Operator;
 let mine: AgentClient;
 let hers: AgentClient;
 const shown: string[] = [];
+const folder = mkdtempSync(join(tmpdir(), 'sallyport-word-'));
+const word = join(folder, 'word.jwt');
 
 before(async () => {
   process.env['SERVICE_SECRET'] = SERVICE_SECRET;
@@ -31,6 +38,8 @@ before(async () => {
   service = await new TokenService().start(gateway);
   idp = await new TokenService().start(gateway);
   service.idp = idp;
+  process.env['OWN_KEY'] = String(service.own.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  process.env['OTHER_KEY'] = String(idp.own.privateKey.export({ type: 'pkcs8', format: 'pem' }));
   const at = (source: object) => `{ url: "${echo.url}", credential: ${JSON.stringify(source)} }`;
   const { client_secret: _secret, ...keyed } = service.client;
   world = await openWorld({
@@ -40,6 +49,11 @@ before(async () => {
   keyed: ${at({ client_credentials: { ...keyed, client_id: 'sallyport-key' } })}
   exchanged: ${at({ exchange: { ...service.client, audience: 'echo' } })}
   jag: ${at({ id_jag: { ...service.client, idp: idp.client } })}
+  own-key: ${at({ client_credentials: { ...keyed, client_id: 'sallyport-own', client_key: 'env:OWN_KEY' } })}
+  other-key: ${at({ client_credentials: { ...keyed, client_id: 'sallyport-own', client_key: 'env:OTHER_KEY' } })}
+  bound: ${at({ client_credentials: { ...service.client, dpop: true } })}
+  unbound: ${at({ exchange: { ...service.client, audience: 'echo', dpop: true } })}
+  platform: ${at({ workload: { ...service.client, assertion: word } })}
   wrong: ${at({ client_credentials: { ...service.client, client_id: 'nobody' } })}
 `,
   });
@@ -53,6 +67,7 @@ after(async () => {
   service?.close();
   idp?.close();
   await echo?.close();
+  rmSync(folder, { recursive: true });
 });
 
 async function call(agent: AgentClient, server: string, args: { how?: Echo; status?: number } = {}) {
@@ -61,7 +76,7 @@ async function call(agent: AgentClient, server: string, args: { how?: Echo; stat
   const [headers] = echo.seen.slice(seen);
   const authorization = headers?.authorization;
   if (headers !== undefined) shown.push(JSON.stringify(headers));
-  return { code: body.error?.data?.['code'], text, authorization, token: authorization?.replace(/^Bearer /, '') ?? '' };
+  return { code: body.error?.data?.['code'], text, authorization, token: authorization?.replace(/^\w+ /, '') ?? '' };
 }
 
 test('the gateway’s own client: by secret, and by key', LIMIT, async () => {
@@ -71,6 +86,43 @@ test('the gateway’s own client: by secret, and by key', LIMIT, async () => {
     assert.equal((await call(hers, server)).authorization, first.authorization, 'one client, one token');
   }
   assert.equal((await call(mine, 'wrong')).code, 'upstream_credential_refused');
+});
+
+test('a key that was registered for this client, and no other', LIMIT, async () => {
+  assert.match((await call(mine, 'own-key')).authorization ?? '', /^Bearer \S{20,}$/);
+  assert.equal((await call(mine, 'other-key')).code, 'upstream_credential_refused');
+});
+
+test(
+  'tokens that are bound to a key: a fresh proof beside each call, and never a bearer in their place',
+  LIMIT,
+  async () => {
+    const proofs: string[] = [];
+    for (const _ of [1, 2]) {
+      const { authorization, token, text } = await call(mine, 'bound');
+      assert.match(authorization ?? '', /^DPoP \S{20,}$/, text);
+      const proof = String(echo.seen.at(-1)?.['dpop']);
+      const { htm, htu, ath, jti } = decodeJwt(proof);
+      assert.deepEqual([htm, htu, ath], ['POST', echo.url, hash('sha256', token, 'base64url')]);
+      const { jwk } = decodeProtectedHeader(proof);
+      await compactVerify(proof, await importJWK(jwk!, 'ES256'));
+      assert.ok(!('d' in jwk!) && !proofs.includes(jti!));
+      proofs.push(jti!);
+    }
+    const seen = echo.seen.length;
+    assert.equal((await call(mine, 'unbound')).code, 'upstream_credential_refused', 'the service gives a bearer');
+    assert.equal(echo.seen.length, seen, 'and it is not shown');
+  },
+);
+
+test('what the platform says of the gateway is read anew, and is nothing where there is none', LIMIT, async () => {
+  assert.equal((await call(mine, 'platform')).code, 'upstream_credential_missing');
+  writeFileSync(word, 'two words');
+  assert.equal((await call(mine, 'platform')).code, 'upstream_credential_missing');
+  writeFileSync(word, await idp.word(service.url, 'another'));
+  assert.equal((await call(mine, 'platform')).code, 'upstream_credential_refused', 'for another client');
+  writeFileSync(word, await idp.word(service.url, 'sallyport'));
+  assert.match((await call(mine, 'platform')).authorization ?? '', /^Bearer \S{20,}$/);
 });
 
 test(
@@ -154,6 +206,7 @@ test('what a server says back is not its token', LIMIT, async () => {
 test('no server was ever shown a token of an agent’s', () => {
   assert.ok(shown.length >= 10);
   for (const agent of [mine, hers]) {
-    for (const headers of shown) assert.ok(!headers.includes(agent.token) && !headers.includes('DPoP'));
+    for (const headers of shown)
+      assert.ok(!headers.includes(agent.token) && !headers.includes(`Bearer ${agent.token}`));
   }
 });

@@ -267,7 +267,7 @@ onEveryDatabase('the vault', (place) => {
       const reject = async () => {
         const credential = await replica.identity.vault.credential({ ...USE, on: { run: RUN } });
         assert.ok(credential !== undefined && !isRefusal(credential));
-        credential.refused?.();
+        credential.heard?.({ status: 401, challenge: undefined, nonce: undefined });
       };
       clock.forward(11_000);
       for (let count = 0; count < 10; count++) await reject();

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { createRemoteJWKSet, decodeJwt, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
@@ -25,6 +26,8 @@ export class TokenService {
   idp: TokenService | undefined;
   seconds = 600;
   fault: JagFault = 'none';
+  /** The half that the operator keeps of the key that `sallyport-own` was registered with. */
+  readonly own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   #server: Server | undefined;
   #keys: Awaited<ReturnType<typeof generateKeyPair>> | undefined;
 
@@ -39,6 +42,13 @@ export class TokenService {
     const provider = new Provider(this.url, {
       clients: [
         { ...client, client_id: 'sallyport', client_secret: SERVICE_SECRET },
+        {
+          ...client,
+          client_id: 'sallyport-own',
+          token_endpoint_auth_method: 'private_key_jwt',
+          token_endpoint_auth_signing_alg: 'ES256',
+          jwks: { keys: [{ ...(await exportJWK(this.own.publicKey)), alg: 'ES256', use: 'sig', kid: 'own' }] },
+        },
         {
           ...client,
           client_id: 'sallyport-key',
@@ -117,6 +127,18 @@ export class TokenService {
       .setExpirationTime('5m')
       .sign(this.#keys!.privateKey);
     return { access_token: token, issued_token_type: ID_JAG, token_type: 'N_A', expires_in: 300 };
+  }
+
+  /** A word that it gives of `client_id`, for `audience`. */
+  async word(audience: string, client_id: string): Promise<string> {
+    return new SignJWT({ client_id })
+      .setProtectedHeader({ alg: 'ES256', kid: 'service', typ: 'oauth-id-jag+jwt' })
+      .setIssuer(this.url)
+      .setSubject('a workload')
+      .setAudience(audience)
+      .setIssuedAt()
+      .setExpirationTime('5m')
+      .sign(this.#keys!.privateKey);
   }
 
   async #bearer(context: GrantContext, provider: Provider): Promise<void> {

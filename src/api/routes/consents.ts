@@ -1,3 +1,4 @@
+import { isOwn } from '../../controls/identity/index.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
 import type { Handlers } from '../handler.ts';
 import type { ApiPorts } from '../ports.ts';
@@ -20,7 +21,7 @@ export function consentHandlers({
       const person = personOf(caller);
       if (isRefusal(person)) return person;
       const source = tokenSource(body.upstream);
-      if (source === undefined || source.kind === 'client_credentials') {
+      if (source === undefined || isOwn(source)) {
         return refuse('not_found', `${body.upstream} is no server at which the gateway acts for users`);
       }
       const given = await upstreamTokens.consent(body.upstream, source, person);

@@ -66,5 +66,5 @@ export {
   writeX509Bundles,
   writeX509Svid,
 } from './spiffe/workload-messages.ts';
-export type { Consent, TokenClient, TokenSource, UpstreamTokens } from './upstream-tokens/contract.ts';
+export { type Consent, isOwn, type TokenSource, type UpstreamTokens } from './upstream-tokens/contract.ts';
 export { type NewVaultEntry, VAULT_KINDS, type Vault, type VaultEntry, type VaultKeySource } from './vault/contract.ts';

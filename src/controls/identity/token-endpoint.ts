@@ -11,24 +11,25 @@ const TOKEN = /^[\x21-\x7e]{8,16384}$/;
 /** RFC 6749, section 5.2: a code, and no text of the server's choosing. */
 const ERROR = /^[a-z_]{1,40}$/;
 
-export type TokenAnswer = { status: number; body: JsonObject };
+/** `nonce`: what the next DPoP proof for this server is to have. */
+export type TokenAnswer = { status: number; body: JsonObject; nonce: string | undefined };
 
-/** @param authorization of the client, where it does not authenticate in the form. */
+/** @param more headers: the client's authorization, where it does not authenticate in the form, and a proof. */
 export async function askTokenEndpoint(
   url: string,
   form: URLSearchParams,
-  authorization: string | undefined,
+  more: Readonly<Record<string, string>>,
   fetchDocument: FetchDocument,
 ): Promise<TokenAnswer | Refusal> {
-  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
   const answer = await fetchDocument(url, {
     method: 'POST',
-    headers: authorization === undefined ? headers : { ...headers, authorization },
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...more },
     body: Buffer.from(form.toString(), 'utf8'),
     bytes_max: BYTES_MAX,
     seconds_max: SECONDS_MAX,
   });
-  return isRefusal(answer) ? answer : { status: answer.status, body: readBody(answer.body) };
+  if (isRefusal(answer)) return answer;
+  return { status: answer.status, body: readBody(answer.body), nonce: answer.headers['dpop-nonce'] };
 }
 
 /** RFC 6749, section 2.3.1: both are form-encoded before they are joined. */

@@ -2,24 +2,25 @@ import type { Subject } from '../../../core/principal.ts';
 import type { Refusal } from '../../../core/refusal.ts';
 import type { Secret } from '../../../core/secret.ts';
 import type { CredentialSource, OnBehalf } from '../../../core/upstream-credential.ts';
+import type { TokenClient } from '../token-client.ts';
 
-/** How the gateway is known at a token endpoint. Without a secret it signs an assertion with its own key (RFC 7523). */
-export type TokenClient = {
-  token_endpoint: string;
-  /** Audience of assertions; the token endpoint's origin without it. */
-  issuer?: string | undefined;
-  client_id: string;
-  client_secret?: Secret | undefined;
-  scope?: string | undefined;
-};
+/** What a server's tokens are for. `dpop`: they are bound to a key of this process (RFC 9449). */
+type Wanted = { client: TokenClient; resource: string; url: string; dpop: boolean };
 
 /** Where a server's tokens come from. None of these ever sees a token of an agent's. */
 export type TokenSource =
-  | { kind: 'client_credentials'; client: TokenClient; resource: string }
+  | ({ kind: 'client_credentials' } & Wanted)
+  /** RFC 7523: what the platform that the gateway runs on says of it. Read anew for each token, since such words are short-lived. */
+  | ({ kind: 'workload'; assertion: () => Promise<Secret | Refusal> } & Wanted)
   /** RFC 8693: our own word on who acts for whom, for a token of the server's. */
-  | { kind: 'exchange'; client: TokenClient; resource: string; audience?: string | undefined }
+  | ({ kind: 'exchange'; audience?: string | undefined } & Wanted)
   /** The same at the company's identity provider, for an ID-JAG, and that for a token at the server's. */
-  | { kind: 'id_jag'; idp: TokenClient; client: TokenClient; resource: string };
+  | ({ kind: 'id_jag'; idp: TokenClient } & Wanted);
+
+/** For all users alike: its tokens say nothing of whom the gateway acts for. */
+export function isOwn({ kind }: TokenSource): boolean {
+  return kind === 'client_credentials' || kind === 'workload';
+}
 
 export type Consent = { person: string; upstream: string; client: string; given_at: number };
 

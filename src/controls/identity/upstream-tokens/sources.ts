@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto';
 import { isRefusal, type Refusal } from '../../../core/refusal.ts';
 import { decodeSegment, splitJws } from '../jws.ts';
-import type { TokenClient, TokenSource } from './contract.ts';
-import { type Assert, askForToken, audienceOf, type Given, notGiven } from './token-request.ts';
+import { type Assert, audienceOf, type TokenAsking, type TokenClient } from '../token-client.ts';
+import type { TokenSource } from './contract.ts';
+import { askForToken, type Given, notGiven } from './token-request.ts';
 
-type Asking = Parameters<typeof askForToken>[2];
+type Asking = TokenAsking;
 
 /** Who acts for whom, in the gateway's own words: the subject, and the agent that acts where it is another. */
 export type OnWhoseBehalf = { sub: string; act: { sub: string } | undefined };
@@ -15,8 +16,13 @@ const JAG_CHARS_MAX = 16_384;
 
 export async function obtain(source: TokenSource, who: OnWhoseBehalf, asking: Asking): Promise<Given | Refusal> {
   const given = await ask(source, who, asking);
-  if (isRefusal(given) || given.token_type === 'bearer') return given;
-  return notGiven(source.client, 'gave a token that is no bearer token');
+  const wanted = source.dpop ? 'dpop' : 'bearer';
+  if (isRefusal(given) || given.token_type === wanted) return given;
+  // A bearer in the place of a bound token could be used by whoever reads it on its way.
+  return notGiven(
+    source.client,
+    source.dpop ? 'gave a token that is bound to no key' : 'gave a token that is no bearer',
+  );
 }
 
 function ask(source: TokenSource, who: OnWhoseBehalf, asking: Asking): Promise<Given | Refusal> {
@@ -24,6 +30,8 @@ function ask(source: TokenSource, who: OnWhoseBehalf, asking: Asking): Promise<G
   switch (source.kind) {
     case 'client_credentials':
       return askForToken(client, { grant_type: 'client_credentials', resource }, asking);
+    case 'workload':
+      return byAssertion(source, asking);
     case 'exchange':
       return askForToken(
         client,
@@ -33,6 +41,17 @@ function ask(source: TokenSource, who: OnWhoseBehalf, asking: Asking): Promise<G
     case 'id_jag':
       return byIdJag(source, who, asking);
   }
+}
+
+const BEARER_GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
+async function byAssertion(
+  { client, resource, assertion }: Extract<TokenSource, { kind: 'workload' }>,
+  asking: Asking,
+): Promise<Given | Refusal> {
+  const said = await assertion();
+  if (isRefusal(said)) return said;
+  return askForToken(client, { grant_type: BEARER_GRANT, assertion: said.reveal(), resource }, asking);
 }
 
 /** RFC 8693: what is exchanged is an assertion of the gateway's own, made for this endpoint alone. */
@@ -52,12 +71,13 @@ async function byIdJag(
   asking: Asking,
 ): Promise<Given | Refusal> {
   const form = { ...exchangeForm(idp, who, asking.assert), requested_token_type: `${TYPE}:id-jag` };
-  const jag = await askForToken(idp, { ...form, audience: audienceOf(client), resource, scope: client.scope }, asking);
+  // What the identity provider gives goes to the server's authorization server, and is bound to nothing.
+  const unbound = { ...asking, proof: undefined };
+  const jag = await askForToken(idp, { ...form, audience: audienceOf(client), resource, scope: client.scope }, unbound);
   if (isRefusal(jag)) return jag;
   const problem = jag.issued_type === `${TYPE}:id-jag` ? jagProblem(jag.token, client, resource) : 'gave another token';
   if (problem !== undefined) return notGiven(idp, problem);
-  const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
-  return askForToken(client, { grant_type, assertion: jag.token, resource }, asking);
+  return askForToken(client, { grant_type: BEARER_GRANT, assertion: jag.token, resource }, asking);
 }
 
 /** Its signature is for the server's authorization server; that it is meant for that one and for us is for us to see. */

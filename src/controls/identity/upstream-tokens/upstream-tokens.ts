@@ -3,12 +3,14 @@ import type { Documents, FetchDocument } from '../../../core/document.ts';
 import { newId } from '../../../core/ids.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import { Secret } from '../../../core/secret.ts';
-import type { OnBehalf, UpstreamCredential } from '../../../core/upstream-credential.ts';
+import type { CredentialAnswer, HttpMethod, OnBehalf, UpstreamCredential } from '../../../core/upstream-credential.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { type ChangeParts, change } from '../change.ts';
 import type { IdentityKeys } from '../identity-keys.ts';
 import { signJws } from '../jws.ts';
-import type { TokenSource, UpstreamTokens } from './contract.ts';
+import { newProofJwk, openSenderProofs, type ProofKey, proofKeyOf, wantsNonce } from '../sender-proofs.ts';
+import type { Assert, AssertionClaims } from '../token-client.ts';
+import { isOwn, type TokenSource, type UpstreamTokens } from './contract.ts';
 import { clientDigest, type OnWhoseBehalf, obtain } from './sources.ts';
 import { deleteConsent, holdsConsent, listConsents, saveConsent } from './store.ts';
 
@@ -36,6 +38,7 @@ export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
   const kept = new BoundedMap<string, Kept>(TOKENS_MAX);
   const under_way = new Map<string, Promise<UpstreamCredential | Refusal>>();
   const now = (): number => parts.time.now();
+  const binding = openBinding(parts);
 
   const fetchNow = async (
     key: string,
@@ -46,20 +49,20 @@ export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
     const given = await obtain(source, onWhoseBehalf(on), {
       fetchDocument: fetchFor(source, parts),
       assert: assertBy(parts),
+      claims: claimsBy(parts),
+      proof: source.dpop ? binding.proof() : undefined,
     });
     if (isRefusal(given)) return given;
     const token = new Secret(given.token);
     const life_ms = given.seconds * 1000;
-    const refused = (): void => void kept.delete(key);
-    const headers = { authorization: new Secret(`Bearer ${given.token}`) };
-    const credential = {
+    const credential: UpstreamCredential = {
       kind: 'credential',
       id: newId('tok', parts.random),
-      headers,
+      headers: { authorization: new Secret(`${source.dpop ? 'DPoP' : 'Bearer'} ${given.token}`) },
       env: {},
       secrets: [token],
-      refused,
-    } as const;
+      ...binding.shown(source, given.token, () => kept.delete(key)),
+    };
     const renew_at = asked_at + life_ms - Math.min(RENEW_MS_BEFORE, life_ms / 10);
     kept.set(key, { credential, renew_at, ends_at: asked_at + life_ms });
     return credential;
@@ -76,7 +79,7 @@ export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
   return {
     credential(server, source, on) {
       const key = keyOf(server, source, on);
-      const subject = source.kind === 'client_credentials' ? undefined : on?.run.subject?.id;
+      const subject = isOwn(source) ? undefined : on?.run.subject?.id;
       const known = kept.get(key);
       if (subject === undefined) {
         return known !== undefined && known.renew_at > now() ? known.credential : fetchOnce(key, source, on);
@@ -109,6 +112,29 @@ export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
   };
 }
 
+/** Tokens are of this process, and so is the key that they are bound to. */
+function openBinding({ random, time }: UpstreamTokenParts) {
+  const proofs = openSenderProofs({ random, now: () => time.now() });
+  let own: ProofKey | undefined;
+  const key = (): ProofKey => {
+    own ??= proofKeyOf(newProofJwk());
+    return own;
+  };
+  return {
+    proof: () => ({ key: key(), proofs }),
+    shown({ url, dpop }: TokenSource, token: string, forget: () => void): Pick<UpstreamCredential, 'proof' | 'heard'> {
+      const proof = (method: HttpMethod) => ({ dpop: new Secret(proofs.make(key(), { method, url, token })) });
+      const heard = ({ status, nonce, challenge }: CredentialAnswer): 'again' | undefined => {
+        if (nonce !== undefined) proofs.heard(url, nonce);
+        if (status === 401 && dpop && wantsNonce(challenge)) return 'again';
+        if (status === 401) forget();
+        return undefined;
+      };
+      return dpop ? { proof, heard } : { heard };
+    },
+  };
+}
+
 function missingConsent(server: string): Refusal {
   return refuse('consent_missing', `the user has not consented to the gateway’s client at ${server}`, {
     public: `The user in whose name you act has not let Sallyport act for them at ${server}. They do so, signed in, with: sallyport consent ${server}`,
@@ -117,7 +143,7 @@ function missingConsent(server: string): Refusal {
 
 /** A token is of a user and an agent; of the gateway alone where its client acts for nobody. */
 function keyOf(server: string, source: TokenSource, on: OnBehalf | undefined): string {
-  const who = source.kind === 'client_credentials' ? [] : [on?.run.agent ?? null, on?.run.subject?.id ?? null];
+  const who = isOwn(source) ? [] : [on?.run.agent ?? null, on?.run.subject?.id ?? null];
   return JSON.stringify([server, clientDigest(source), ...who]);
 }
 
@@ -128,15 +154,19 @@ function onWhoseBehalf(on: OnBehalf | undefined): OnWhoseBehalf {
   return subject === null ? { sub: agent, act: undefined } : { sub: subject.id, act: { sub: agent } };
 }
 
-function assertBy({ issuer, keys, random, time }: UpstreamTokenParts) {
-  return (aud: string, claims: Readonly<Record<string, unknown>>): string => {
+type Signer = Pick<UpstreamTokenParts, 'issuer' | 'keys' | 'random' | 'time'>;
+
+export function assertBy(parts: Signer): Assert {
+  const claimsOf = claimsBy(parts);
+  return (aud, claims) =>
+    signJws({ typ: 'JWT' }, claimsOf(aud, { iss: parts.issuer, ...claims }), parts.keys.signing.reveal());
+}
+
+export function claimsBy({ random, time }: Pick<Signer, 'random' | 'time'>): AssertionClaims {
+  return (aud, claims) => {
     const iat = Math.floor(time.now() / 1000);
     const jti = Buffer.from(random(16)).toString('base64url');
-    return signJws(
-      { typ: 'JWT' },
-      { iss: issuer, ...claims, aud, iat, exp: iat + ASSERTION_SECONDS, jti },
-      keys.signing.reveal(),
-    );
+    return { ...claims, aud, iat, exp: iat + ASSERTION_SECONDS, jti };
   };
 }
 

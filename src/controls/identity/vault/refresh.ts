@@ -23,7 +23,8 @@ export async function refreshToken(
   if (scope !== null) form.set('scope', scope);
   if (client_secret === null) form.set('client_id', client_id);
   const authorization = client_secret === null ? undefined : basicAuthorization(client_id, client_secret);
-  const answer = await askTokenEndpoint(token_endpoint, form, authorization, fetchDocument);
+  const more = authorization === undefined ? {} : { authorization };
+  const answer = await askTokenEndpoint(token_endpoint, form, more, fetchDocument);
   if (isRefusal(answer)) return refused(`the token endpoint did not answer: ${answer.code}`);
   return answer.status === 200 ? readGranted(answer.body) : refused(`${answer.status}${errorCodeOf(answer.body)}`);
 }

@@ -250,8 +250,9 @@ class OpenVault implements Vault {
       headers: to.kind === 'http' ? headers : {},
       env: to.kind === 'child' && value !== undefined ? { [to.variable]: value } : {},
       secrets,
-      refused: () => {
-        open.rejected = access;
+      heard: ({ status }) => {
+        if (status === 401) open.rejected = access;
+        return undefined;
       },
     };
   }

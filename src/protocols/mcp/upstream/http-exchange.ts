@@ -20,6 +20,9 @@ export class HttpExchange implements Reading, Flow {
   #resumes = 0;
   #answered = false;
   #waiting: (() => void) | undefined;
+  #sent: { bytes: Uint8Array; headers: readonly string[] } | undefined;
+  /** `now`: it is to be sent once more, which happens once. */
+  #again: 'never' | 'now' | 'over' = 'never';
 
   constructor(link: HttpLink, exchange: Exchange, shown: Shown) {
     this.#link = link;
@@ -28,6 +31,7 @@ export class HttpExchange implements Reading, Flow {
   }
 
   start(bytes: Uint8Array, headers: readonly string[]): void {
+    this.#sent = { bytes, headers };
     this.#reader = new HttpReader(this.#link.context.limits, this);
     this.#link.post(bytes, headers, this.#reader, { shown: this.#shown, lasting: this.#exchange.lasting });
   }
@@ -57,7 +61,10 @@ export class HttpExchange implements Reading, Flow {
 
   judge(status: number, headers: HttpHeaders): Refusal | undefined {
     this.#status = status;
-    return this.#link.judge(status, headers, this.#shown);
+    const said = this.#link.judge(status, headers, this.#shown);
+    if (said !== 'again') return said;
+    if (this.#again === 'never') this.#again = 'now';
+    return refuse('upstream_failed', 'the server wants another proof of the credential');
   }
 
   message(said: Incoming, bytes: number, status: number): void {
@@ -86,7 +93,10 @@ export class HttpExchange implements Reading, Flow {
       return;
     }
     if (this.#answered) return;
-    if (streamed && this.#mayResume(refusal, failure)) this.#resumeLater();
+    if (this.#again === 'now' && this.#sent !== undefined) {
+      this.#again = 'over';
+      this.start(this.#sent.bytes, this.#sent.headers);
+    } else if (streamed && this.#mayResume(refusal, failure)) this.#resumeLater();
     else this.#exchange.fail(refusal ?? this.#unanswered(streamed));
   }
 

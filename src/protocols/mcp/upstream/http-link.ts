@@ -1,7 +1,7 @@
 import { type JsonObject, writeJson } from '../../../core/json.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Secret } from '../../../core/secret.ts';
-import type { CredentialSource, OnBehalf } from '../../../core/upstream-credential.ts';
+import type { CredentialSource, HttpMethod, OnBehalf } from '../../../core/upstream-credential.ts';
 import type { HttpHeaders, HttpOrigin } from '../../../enforcement/index.ts';
 import type { ExchangeIo, UpstreamNotification, UpstreamReply, UpstreamRequest } from '../upstream.ts';
 import { Exchange } from './exchange.ts';
@@ -163,14 +163,15 @@ export class HttpLink implements Link {
   }
 
   /** 2025-11-25, session management: 404 to a request of a session means that the session is over. */
-  judge(status: number, headers: HttpHeaders, shown: Shown): Refusal | undefined {
+  judge(status: number, headers: HttpHeaders, shown: Shown): Refusal | 'again' | undefined {
     this.#status = status;
+    const said = shown.heard(status, headers);
+    if (said !== undefined) return said;
     if (status === 404 && this.#session !== undefined) {
       this.#session = undefined;
       queueMicrotask(() => this.close('the server ended the session'));
       return refuse('upstream_unavailable', 'the server ended the session');
     }
-    if (status === 401) shown.refused();
     if (status === 401 || status === 403)
       return refuse('upstream_failed', `the gateway's credential was refused (${status})`);
     const id = headers['mcp-session-id'];
@@ -190,7 +191,7 @@ export class HttpLink implements Link {
     const call = (lasting ? this.#origins.streams : this.#origins.calls).send(
       {
         method: 'POST',
-        headers: POSTED.concat(this.#common(shown), headers),
+        headers: POSTED.concat(this.#common(shown, 'POST'), headers),
         body,
         // The exchange has its own time.
         head_ms_max: 0,
@@ -205,7 +206,7 @@ export class HttpLink implements Link {
   /** A stream of the session's own, or one taken up again after `last`. */
   get(last: string | undefined, reader: HttpReader, shown: Shown): HttpReader {
     const position = last === undefined ? [] : ['last-event-id', last];
-    const headers = ['accept', 'text/event-stream', ...UNCOMPRESSED, ...this.#common(shown), ...position];
+    const headers = ['accept', 'text/event-stream', ...UNCOMPRESSED, ...this.#common(shown, 'GET'), ...position];
     reader.attach(this.#origins.streams.send({ method: 'GET', headers, head_ms_max: 0, silence_ms_max: 0 }, reader));
     return reader;
   }
@@ -232,9 +233,11 @@ export class HttpLink implements Link {
   #tell(body: Uint8Array, headers: readonly string[], shown: Shown): Promise<Refusal | undefined> {
     return new Promise((resolve) => {
       const reader = new HttpReader(this.context.limits, {
-        judge: (status, answered) =>
-          this.judge(status, answered, shown) ??
-          (status >= 400 ? refuse('upstream_failed', `a notification was answered with ${status}`) : undefined),
+        judge: (status, answered) => {
+          const said = this.judge(status, answered, shown);
+          if (said !== undefined && said !== 'again') return said;
+          return status >= 400 ? refuse('upstream_failed', `a notification was answered with ${status}`) : undefined;
+        },
         message: () => {},
         position: () => {},
         pause: () => {},
@@ -264,13 +267,13 @@ export class HttpLink implements Link {
       pause: () => {},
       finished: () => {},
     });
-    const headers = [...UNCOMPRESSED, ...this.#common(shown), 'mcp-session-id', session];
+    const headers = [...UNCOMPRESSED, ...this.#common(shown, 'DELETE'), 'mcp-session-id', session];
     const times = { head_ms_max: NOTIFY_MS_MAX, silence_ms_max: NOTIFY_MS_MAX };
     reader.attach(this.#origins.calls.send({ method: 'DELETE', headers, ...times }, reader));
   }
 
-  #common(shown: Shown): string[] {
-    const headers = [...shown.headers];
+  #common(shown: Shown, method: HttpMethod): string[] {
+    const headers = [...shown.headers, ...shown.proof(method)];
     if (this.#agreed !== undefined) headers.push('mcp-protocol-version', this.#agreed.version);
     if (this.#session !== undefined) headers.push('mcp-session-id', this.#session);
     return headers;

@@ -6,7 +6,7 @@ import { RESUMES_MAX, RETRY_MS_DEFAULT, RETRY_MS_MAX } from './limits.ts';
 import { type Heard, isListChange } from './link.ts';
 import { INVALID_REQUEST, type Incoming } from './messages.ts';
 import { Rate } from './rate.ts';
-import { masked, type Shown } from './shown.ts';
+import { masked, NOTHING_SHOWN, type Shown } from './shown.ts';
 
 /** The stream of a 2025-11-25 session that belongs to no request. A server may have none, or end it at any time. */
 export class HttpListening implements Reading {
@@ -20,7 +20,7 @@ export class HttpListening implements Reading {
   #waiting: (() => void) | undefined;
   #over = false;
   /** What the stream was opened with. */
-  #shown: Shown = { headers: [], mask: undefined, refused: () => {} };
+  #shown: Shown = NOTHING_SHOWN;
   #stands = false;
   #standing: (() => void)[] = [];
 
@@ -46,6 +46,8 @@ export class HttpListening implements Reading {
   judge(status: number, headers: HttpHeaders): Refusal | undefined {
     this.#stand();
     const ended = this.#link.judge(status, headers, this.#shown);
+    // With what was learned, when it is opened anew.
+    if (ended === 'again') return refuse('upstream_failed', 'the server wants another proof of the credential');
     if (ended !== undefined) return ended;
     if (status === 200) return undefined;
     // 405: it has no such stream. Anything else that is not one will not become one by asking again.

@@ -236,6 +236,9 @@ export class UpstreamServer {
     const credential = await this.#context.credential(this.settings.server, own);
     // What one run may not be shown says nothing about the server, so that nobody else waits for it.
     if (isRefusal(credential)) return credential;
+    const account = credential === undefined ? EVERYBODY : `${key} with ${credential.id}`;
+    const waiting = this.#backoff.waiting(account);
+    if (waiting !== undefined) return waiting;
     const unfit = await this.#identify();
     if (unfit !== undefined) return unfit;
     const entered: { session?: Session } = {};
@@ -255,7 +258,9 @@ export class UpstreamServer {
       return session;
     }
     link.close('it was not opened');
-    return this.#notOpened(shaken, time.cancelled);
+    // A credential that was not accepted says nothing about the server: whoever shows another need not wait.
+    const refused = link.last_status === 401 || link.last_status === 403;
+    return this.#notOpened(shaken, time.cancelled, refused ? account : EVERYBODY);
   }
 
   /** What is about to be started is what was approved; over TLS each connection tells. */
@@ -279,7 +284,7 @@ export class UpstreamServer {
     return this.#unfit === undefined;
   }
 
-  #notOpened(shaken: Shaken, late: boolean): Opened {
+  #notOpened(shaken: Shaken, late: boolean, waits: string): Opened {
     if (this.#unfit !== undefined) return this.#unfit;
     if (this.#closed) return refuse('upstream_unavailable', `${this.settings.server} is not served any more`);
     if (shaken.kind === 'other_era') return shaken;
@@ -289,7 +294,7 @@ export class UpstreamServer {
         ? shaken
         : refuse('upstream_unavailable', 'it closed while it was being opened');
     this.#note(refusal.reason);
-    this.#backoff.failed(EVERYBODY, refusal.reason);
+    this.#backoff.failed(waits, refusal.reason, waits === EVERYBODY ? {} : { refusal });
     return refusal;
   }
 
@@ -314,7 +319,7 @@ export class UpstreamServer {
       // A session over HTTP may simply expire, and what is known of the server with it; a process did not have to end.
       if (this.settings.transport.kind === 'http') this.#speaks.delete(session.era);
       else {
-        this.#backoff.failed(key, why, this.#context.clock.monotonic() - session.opened_at);
+        this.#backoff.failed(key, why, { lasted_ms: this.#context.clock.monotonic() - session.opened_at });
       }
     });
   }

@@ -3,7 +3,8 @@ import { isKeptNumber, type JsonObject, type JsonValue } from '../../../core/jso
 import { isRefusal, type Refusal } from '../../../core/refusal.ts';
 import { Secret } from '../../../core/secret.ts';
 import { type Masker, maskerOf } from '../../../core/secret-forms.ts';
-import type { UpstreamCredential } from '../../../core/upstream-credential.ts';
+import type { HttpMethod, UpstreamCredential } from '../../../core/upstream-credential.ts';
+import type { HttpHeaders } from '../../../enforcement/index.ts';
 import type { RpcOutcome } from '../upstream.ts';
 import type { Incoming } from './messages.ts';
 
@@ -12,8 +13,13 @@ export type Shown = {
   /** Name, value, name, value. */
   headers: readonly string[];
   mask: Masker | undefined;
-  refused(): void;
+  /** What only this message is shown: name, value, name, value. */
+  proof(method: HttpMethod): readonly string[];
+  heard(status: number, headers: HttpHeaders): 'again' | Refusal | undefined;
 };
+
+/** Before anything was shown. */
+export const NOTHING_SHOWN: Shown = { headers: [], mask: undefined, proof: () => [], heard: () => undefined };
 
 type Named = Readonly<Record<string, string | Secret>>;
 
@@ -27,8 +33,19 @@ export function shownOf(fixed: Named, credential: UpstreamCredential | undefined
       value instanceof Secret ? value.reveal() : value,
     ]),
     mask: maskerOf([...values.map(withoutScheme), ...(credential?.secrets ?? [])]),
-    refused: () => credential?.refused?.(),
+    proof: (method) =>
+      Object.entries(credential?.proof?.(method) ?? {}).flatMap(([name, value]) => [name, value.reveal()]),
+    heard: (status, headers) =>
+      credential?.heard?.({
+        status,
+        challenge: textOf(headers['www-authenticate']),
+        nonce: textOf(headers['dpop-nonce']),
+      }),
   };
+}
+
+function textOf(value: HttpHeaders[string]): string | undefined {
+  return typeof value === 'string' ? value : value?.join(', ');
 }
 
 /** `Bearer abc` comes back as `abc`, too. */
