@@ -1,6 +1,12 @@
 import type { Ledger } from '../controls/audit/index.ts';
 import type { Identity, TokenSource } from '../controls/identity/index.ts';
-import type { PolicyAnalysis, PolicyEngine, PolicySets, RecordedDecisions } from '../controls/policy/index.ts';
+import type {
+  Explainer,
+  PolicyAnalysis,
+  PolicyEngine,
+  PolicySets,
+  RecordedDecisions,
+} from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
 import type { AgentWorkload, Fault, Upstream } from './contract/index.ts';
 
@@ -63,9 +69,11 @@ export type ApiPorts = {
   /** Looks at policies without changing anything. */
   analysis: PolicyAnalysis;
   /** What an agent would be shown, asked for it. */
-  decisions: Pick<PolicyEngine, 'visible'>;
+  decisions: Pick<PolicyEngine, 'visible' | 'set'>;
   /** What policy decided, read back from the log. */
   recorded: RecordedDecisions;
+  /** Decisions told in full, under whatever set made them. */
+  explainer: Explainer;
   ledger: LedgerPort;
   gateway: GatewayPort;
   /** Where a server's tokens come from, where the gateway fetches them by itself. */

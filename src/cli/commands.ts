@@ -25,6 +25,7 @@ export const COMMANDS: readonly Entry[] = [
     async () => (await import('./commands/status.ts')).status,
   ),
   entry('See', 'tail', 'Exchanges as they happen', async () => (await import('./commands/tail.ts')).tail),
+  entry('See', 'can', 'Whether an agent may, before it tries', async () => (await import('./commands/can.ts')).can),
   entry('See', 'why', 'The whole story of one receipt', async () => (await import('./commands/why.ts')).why),
   entry(
     'Run',

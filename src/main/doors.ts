@@ -194,6 +194,7 @@ export async function openPeopleSide(
     }),
     decisions: controls.policy.engine,
     recorded: controls.recorded,
+    explainer: controls.policy.explainer,
     ledger: controls.ledger,
     gateway: {
       state: () => ({

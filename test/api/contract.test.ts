@@ -38,7 +38,8 @@ describe('the contract', () => {
   });
 
   test('gives the auditor nothing that changes something', () => {
-    const own = (name: string) => name === 'session.close' || name.startsWith('me.');
+    // `can` is a question: it is sent like a change, since arguments have no place in an address.
+    const own = (name: string) => name === 'session.close' || name === 'can' || name.startsWith('me.');
     for (const [name, { method, roles }] of Object.entries<Route>(ROUTES)) {
       if (method !== 'GET' && roles !== 'anyone' && !own(name)) assert.ok(!roles.includes('auditor'), name);
     }

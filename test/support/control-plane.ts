@@ -175,6 +175,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
       archive: openArchive({ db, key: ledgerKeys.payload }),
       records: () => openRecords(db),
     }),
+    explainer: policy.explainer,
     ledger,
     gateway: {
       state: () => ({

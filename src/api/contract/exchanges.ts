@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { REFUSAL_CODES } from '../../core/refusal.ts';
+import { explanation } from './explanation.ts';
 import { get, READERS } from './route.ts';
-import { count, digest, json, name, receiptId, time } from './scalars.ts';
+import { count, DECISIONS, digest, json, name, receiptId, time } from './scalars.ts';
 
-export const DECISIONS = ['permit', 'hold', 'deny'] as const;
+export { DECISIONS };
 /** `open` until the outcome is in the log. */
 export const STATES = [
   'open',
@@ -83,6 +84,8 @@ export const story = z
       shadow: z.array(z.string()),
       set: digest.nullable(),
     }),
+    /** Policy's part in full; null where policy was not asked, or what it was asked cannot be put together again. */
+    explanation: explanation.nullable(),
     stages: z.array(stage),
     outcome: z
       .strictObject({

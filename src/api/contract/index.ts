@@ -12,6 +12,15 @@ export { STOP_KINDS } from './agents.ts';
 export type { ClientGrant, ConsentQuestion } from './client-grants.ts';
 export type { Decision, Exchange, ExchangePage, Filters, LiveEvent, State, Story } from './exchanges.ts';
 export { DECISIONS, filters, liveEvent, STATES } from './exchanges.ts';
+export type {
+  CanAnswer,
+  Clause,
+  ExplainedAccess,
+  ExplainedPolicy,
+  Explanation,
+  PolicyEdit,
+  Remedy,
+} from './explanation.ts';
 export { CLIENT_HEADER } from './headers.ts';
 export type { SigningKey } from './keys.ts';
 export type { AgentActivity, AgentTools, AgentWorkload } from './one-agent.ts';

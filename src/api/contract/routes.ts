@@ -3,6 +3,7 @@ import { agentRoutes } from './agents.ts';
 import { clientGrantRoutes } from './client-grants.ts';
 import { consentRoutes } from './consents.ts';
 import { exchangeRoutes } from './exchanges.ts';
+import { canRoutes } from './explanation.ts';
 import { keyRoutes } from './keys.ts';
 import { logRoutes } from './log.ts';
 import { oneAgentRoutes } from './one-agent.ts';
@@ -21,6 +22,7 @@ export const ROUTES = {
   ...peopleRoutes,
   ...statusRoutes,
   ...exchangeRoutes,
+  ...canRoutes,
   ...agentRoutes,
   ...clientGrantRoutes,
   ...oneAgentRoutes,

@@ -40,3 +40,6 @@ export const reason = z.string().min(1, 'say why').max(500);
 
 /** Any JSON value. */
 export const json = z.json().meta({ id: 'JsonValue' });
+
+/** What policy says of an exchange. */
+export const DECISIONS = ['permit', 'hold', 'deny'] as const;

@@ -2,6 +2,7 @@ import type { Handlers, StreamHandlers } from '../handler.ts';
 import type { ApiPorts } from '../ports.ts';
 import { openApiDocument } from '../server/openapi.ts';
 import { agentHandlers } from './agents.ts';
+import { canHandlers } from './can.ts';
 import { clientGrantHandlers } from './client-grants.ts';
 import { consentHandlers } from './consents.ts';
 import { exchangeHandlers, liveHandlers } from './exchanges.ts';
@@ -24,6 +25,7 @@ export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: Str
       ...peopleHandlers(ports),
       ...statusHandlers(ports),
       ...exchangeHandlers(ports),
+      ...canHandlers(ports),
       ...agentHandlers(ports),
       ...clientGrantHandlers(ports),
       ...oneAgentHandlers(ports),

@@ -21,6 +21,7 @@ export function tell(from: LedgerStory, known: Known): Story | undefined {
     exchange,
     sentence: sentence(exchange, outcome),
     decision: decisionOf(begin.receipt, told, known, exchange.decision),
+    explanation: null,
     stages: (receipt ?? begin.receipt).checks ?? [],
     outcome,
     asked: begin.receipt.kind === 'intent' ? opened(begin) : (told['asked'] ?? null),

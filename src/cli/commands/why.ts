@@ -2,6 +2,7 @@ import type { Story } from '../../api/contract/index.ts';
 import { isId } from '../../core/ids.ts';
 import { visibleJson, visibleLines, visibleText } from '../../core/visible-text.ts';
 import { type Command, DONE, UsageError } from '../command.ts';
+import { explanationText } from '../explanation.ts';
 import { gatewayOf, report } from '../gateway.ts';
 import { dateTime, duration, facts, fold, foreign, paint, STATE_MARKS } from '../paint.ts';
 import type { Terminal } from '../terminal.ts';
@@ -33,6 +34,7 @@ export function storyText(story: Story, terminal: Terminal): string {
   return [
     `${fold(visibleText(story.sentence), terminal.columns)}\n`,
     decisionText(story, terminal),
+    story.explanation === null ? '' : explanationText(story.explanation, terminal),
     factsText(story, terminal),
     stagesText(story, terminal),
     askedText(story, terminal),

@@ -9,7 +9,7 @@ import { MAY_BE_FALSE, MAY_BE_TRUE, maskOf, UNKNOWN } from './cedar/results.ts';
 import { combine, invalidArguments, type LoadedOutcome, type LoadedPolicy } from './combine.ts';
 import { hopThatLacks, notLent } from './delegated.ts';
 import { createEntityCache, environmentOf, type RequestFacts, requesterOf } from './environment.ts';
-import { clausesBehind, explainOutcomes } from './explain.ts';
+import { clausesBehind, explainOutcomes } from './explain/trace.ts';
 import type { PolicySet } from './policy-set.ts';
 import { createSampler, type Sampler } from './sampler.ts';
 import type { Disagreement, Explanation, PolicyEngine, PolicyListing } from './types.ts';

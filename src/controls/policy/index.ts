@@ -35,6 +35,9 @@ export {
   type PolicyCheck,
 } from './check.ts';
 export { discovered } from './discovery.ts';
+export type { ExplainedPolicy } from './explain/explained.ts';
+export type { DecisionStory, ExplainedAccess, Explainer } from './explain/explainer.ts';
+export type { NoChange, SmallestChange } from './explain/smallest.ts';
 export { type FolderRead, loadPolicies } from './folder.ts';
 export { openPolicy, type Policy, type PolicyParts } from './open.ts';
 export {
@@ -68,4 +71,4 @@ export type {
   PolicyTrace,
   Proposal,
 } from './types.ts';
-export { FULFILLABLE } from './vocabulary.ts';
+export { ACTIONS, FULFILLABLE } from './vocabulary.ts';

@@ -3,9 +3,11 @@ import type { JsonValue } from '../../core/json.ts';
 import type { ControlEvent } from '../../core/receipt.ts';
 import type { Database, StateWatch, Transaction } from '../../storage/index.ts';
 import { createEngine } from './engine.ts';
+import { createExplainer, type Explainer } from './explain/explainer.ts';
 import { createPolicySet } from './policy-set.ts';
 import { Sets } from './sets.ts';
 import { readPolicies } from './source.ts';
+import { findSets } from './store.ts';
 import type { Disagreement, PolicyEngine, PolicySets } from './types.ts';
 
 export type PolicyParts = {
@@ -40,7 +42,7 @@ export type PolicyParts = {
   watch: boolean;
 };
 
-export type Policy = { engine: PolicyEngine; sets: PolicySets };
+export type Policy = { engine: PolicyEngine; sets: PolicySets; explainer: Explainer };
 
 /**
  * Reads what is active from the database, or activates the folder's set where nothing ever was, and follows both from then
@@ -52,5 +54,10 @@ export async function openPolicy(parts: PolicyParts): Promise<Policy> {
   const engine = createEngine(parts, createPolicySet(nothing));
   const sets = new Sets(parts, engine, nothing);
   await sets.start();
-  return { engine, sets };
+  const explainer = createExplainer({
+    filesOf: async (digest) => (await findSets(parts.db, digest)).find((set) => set.digest === digest)?.files,
+    registered: () => engine.registered,
+    fulfillable: parts.fulfillable,
+  });
+  return { engine, sets, explainer };
 }

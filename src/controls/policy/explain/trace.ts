@@ -1,15 +1,15 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
-import type { Decision } from '../../core/decision.ts';
-import type { Closure, Environment } from './cedar/environment.ts';
-import { compileExpression } from './cedar/expression.ts';
-import { asObject, type CedarJson, isArray } from './cedar/json-values.ts';
-import { integerOfDouble } from './cedar/literals.ts';
-import type { Conjunct } from './cedar/policy.ts';
-import { Failure } from './cedar/results.ts';
-import { describeValue } from './cedar/values.ts';
-import type { LoadedOutcome, LoadedPolicy } from './combine.ts';
-import type { ClauseValue, PolicyTrace } from './types.ts';
-import { DEFAULT_DENY } from './vocabulary.ts';
+import type { Decision } from '../../../core/decision.ts';
+import type { Closure, Environment } from '../cedar/environment.ts';
+import { compileExpression } from '../cedar/expression.ts';
+import { asObject, type CedarJson, isArray } from '../cedar/json-values.ts';
+import { integerOfDouble } from '../cedar/literals.ts';
+import type { Conjunct } from '../cedar/policy.ts';
+import { Failure } from '../cedar/results.ts';
+import { describeValue } from '../cedar/values.ts';
+import type { LoadedOutcome, LoadedPolicy } from '../combine.ts';
+import type { ClauseValue, PolicyTrace } from '../types.ts';
+import { DEFAULT_DENY } from '../vocabulary.ts';
 
 /** The slow half of a refusal: which clause of each policy in scope failed, and what it saw. */
 export function explainOutcomes(outcomes: readonly LoadedOutcome[], environment: Environment): PolicyTrace[] {
@@ -38,7 +38,7 @@ export function clausesBehind(
     isImplicit ? policy.role === 'permit' : decision.policies.includes(policy.id),
   );
   const lines = deciding.slice(0, CLAUSES_MAX).flatMap(({ policy, result }) => {
-    const clause = result === true ? lastClause(policy, environment) : clauseOf(policy, environment);
+    const clause = result === true ? lastClauseOf(policy, environment) : clauseOf(policy, environment);
     return clause === undefined ? [] : [`${policy.id}: ${clause.text}${seen(clause.values)}`];
   });
   return lines.join('. ');
@@ -48,7 +48,8 @@ function seen(values: readonly ClauseValue[]): string {
   return values.length === 0 ? '' : `, where ${values.map(({ path, value }) => `${path} is ${value}`).join(', ')}`;
 }
 
-function lastClause(policy: LoadedPolicy, environment: Environment): PolicyTrace['clause'] {
+/** Of a policy that is satisfied: the conjunct that came last. */
+export function lastClauseOf(policy: LoadedPolicy, environment: Environment): PolicyTrace['clause'] {
   const last = policy.conjuncts?.at(-1);
   return last === undefined ? undefined : readClause(last, environment);
 }
