@@ -4,20 +4,32 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Report } from './support/report.ts';
 
-type Bench = { run(options: { quick: boolean; progress(text: string): void }): Promise<Report> };
+type Options = { quick: boolean; progress(text: string): void; runs: string | undefined; tools: string | undefined };
+type Bench = { run(options: Options): Promise<Report> };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    // What `suggest` measures itself on instead of its own worlds.
+    runs: { type: 'string' },
+    tools: { type: 'string' },
+  },
 });
 const [name = ''] = positionals;
 const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
 if (!/^[a-z]+$/.test(name) || name === 'run' || !existsSync(file)) {
-  process.stderr.write('npm run bench -- mcp | policy | audit | identity | revocation [--json] [--quick]\n');
+  process.stderr.write('npm run bench -- mcp | policy | audit | identity | revocation | suggest [--json] [--quick]\n');
   process.exit(2);
 }
 const { run } = (await import(file)) as Bench;
-const report = await run({ quick: values.quick, progress: (text) => process.stderr.write(`${text}\n`) });
+const report = await run({
+  quick: values.quick,
+  runs: values.runs,
+  tools: values.tools,
+  progress: (text) => process.stderr.write(`${text}\n`),
+});
 process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : table(report));
 process.exitCode = report.bars.every(({ holds }) => holds) ? 0 : 1;
 
