@@ -137,6 +137,9 @@ export class Sweep {
       VAULT_KEY: this.secret('vault key', randomBytes(32).toString('hex')),
       HEADER: this.secret('header of the configuration'),
       VARIABLE: this.secret('variable of the configuration'),
+      COMPANY: this.secret('client secret of the sign-in'),
+      PUSHED: this.secret('token shown with pushed events'),
+      POLLED: this.secret('token of a receiver of events'),
     };
     const args = [program, join(this.folder, 'sallyport.yaml'), pages_folder ?? ''];
     this.#child = spawn(process.execPath, args, {
@@ -160,6 +163,11 @@ export class Sweep {
     return `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}" }
 policy: { activation: file }
 tools: { first_use: trust }
+people: { oidc: { name: Company, issuer: "${this.#endpoint.url}", client_id: sallyport, client_secret: "env:COMPANY", roles: { staff: [viewer] } } }
+identity:
+  spiffe: { trust_domain: sweep.example, workloads: { triage: { agent: triage } } }
+  signals:
+    transmit: [{ stream: siem, audience: siem, push: { url: "${url}", token: "env:PUSHED" }, poll_token: "env:POLLED" }]
 vault: { key: "env:VAULT_KEY", token_endpoints: ["${new URL(this.#endpoint.url).origin}"] }
 upstreams:
   header: { url: "${url}", headers: { Authorization: "Bearer env:HEADER" } }
@@ -170,7 +178,10 @@ ${shown.map((name) => `  ${name}: { url: "${url}", credential: { vault: ${name} 
   }
 
   #line(): Promise<string> {
-    return new Promise((resolve) => this.#lines.push(resolve));
+    return new Promise((resolve, reject) => {
+      this.#lines.push(resolve);
+      this.#child.once('exit', () => reject(new Error(`the gateway ended: ${this.#log}`)));
+    });
   }
 
   /** Keys that the gateway made for itself: they stand in their files, and nowhere else. */
@@ -246,6 +257,9 @@ ${shown.map((name) => `  ${name}: { url: "${url}", credential: { vault: ${name} 
     const issued = await this.ask('POST', '/api/tokens', { agent: 'triage', job: 'support', days: 1 });
     this.#bearer = (JSON.parse(issued.text) as { secret: string }).secret;
     this.secret('bearer token', this.#bearer.slice(3));
+    const joining = await this.ask('POST', '/api/spiffe/join-tokens', { agent: 'triage' });
+    assert.equal(joining.status, 200, joining.text);
+    this.secret('joining token', (JSON.parse(joining.text) as { secret: string }).secret.slice('join_'.length));
   }
 
   /** The live stream, for as long as it lasts. */
