@@ -10,7 +10,12 @@ const MEANING: Partial<Record<ControlEvent, string>> = {
   'gateway.stop': 'A replica ended its epoch in order. Without it, the epoch lapsed.',
   'config.change': 'Another configuration is in force; digests before and after.',
   'policy.propose': 'Policy files differ from the active set and wait for activation.',
-  'policy.activate': 'Another policy set is in force, by whom and why.',
+  'policy.activate':
+    'Another policy set is in force, by whom and why; the digest of the cases that it passed, and what became of a canary, are in the payload.',
+  'policy.rollback': 'The version before is in force again, by whom and why.',
+  'policy.canary': 'A policy set decides for a share of the agents, or does so no more.',
+  'privilege.give': 'An agent may do one thing for a while; which, why and until when is in the payload.',
+  'privilege.end': 'That ended: by somebody, or by itself.',
   'agent.add': 'An agent was registered.',
   'agent.remove': 'An agent was removed.',
   'agent.rotate': 'An agent got another key; what it had got with the old one is worth nothing.',

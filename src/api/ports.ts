@@ -2,6 +2,7 @@ import type { Ledger } from '../controls/audit/index.ts';
 import type { Identity, TokenSource } from '../controls/identity/index.ts';
 import type {
   Explainer,
+  Grants,
   PolicyAnalysis,
   PolicyEngine,
   PolicySets,
@@ -65,9 +66,10 @@ export type ApiPorts = {
     | 'signingKeys'
     | 'spiffe'
   >;
-  policy: Pick<PolicySets, 'status' | 'list' | 'proposals' | 'activate'>;
   /** Looks at policies without changing anything. */
   analysis: PolicyAnalysis;
+  policy: Omit<PolicySets, 'reload' | 'close'>;
+  grants: Pick<Grants, 'list' | 'give' | 'end' | 'seconds_max' | 'now'>;
   /** What an agent would be shown, asked for it. */
   decisions: Pick<PolicyEngine, 'visible' | 'set'>;
   /** What policy decided, read back from the log. */

@@ -90,15 +90,38 @@ function sections(surroundings: Surroundings) {
         .optional()
         .describe('Public key as a JWK (EC P-256 or Ed25519). Without it the agent can only use bearer tokens.'),
     }),
-    policy: z.strictObject({
-      folder: path(surroundings).prefault('policies').describe('Folder of *.cedar files.'),
-      activation: z
-        .enum(['presence', 'file'])
-        .default('presence')
-        .describe(
-          'presence: a changed file waits for a person to activate it. file: a changed file is effective at once, for development.',
-        ),
-    }),
+    policy: z
+      .strictObject({
+        folder: path(surroundings).prefault('policies').describe('Folder of *.cedar files.'),
+        activation: z
+          .enum(['presence', 'file'])
+          .default('presence')
+          .describe(
+            'presence: a changed file waits for a person to activate it. file: a changed file is effective at once, for development.',
+          ),
+        source: z
+          .enum(['folder', 'console'])
+          .default('folder')
+          .describe(
+            'Where policies are written. folder: what the console proposes becomes a patch for the folder. console: the folder gives the first set and is not read again.',
+          ),
+        two_persons: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Whether who proposed a policy set may not be who activates it. A file’s author is not known here.',
+          ),
+        grant_seconds_max: z
+          .int()
+          .min(60)
+          .max(2_592_000)
+          .default(28_800)
+          .describe('Longest time for which temporary privilege may be given; 28800 is eight hours.'),
+      })
+      .refine(({ activation, two_persons }) => !two_persons || activation === 'presence', {
+        path: ['two_persons'],
+        message: 'needs policy.activation: presence, since a file is nobody’s approval',
+      }),
     decisionPoint: z.strictObject({
       folder: path(surroundings)
         .optional()

@@ -51,4 +51,6 @@ export type Decision = {
   shadow: readonly { policy: string; satisfied: boolean }[];
   /** Digest of the policy set that decided. */
   set: string;
+  /** Where nothing but temporary privilege permits it: by which grants, and until when by the database's clock. */
+  rests_on?: { grants: readonly string[]; until: number };
 };

@@ -17,7 +17,8 @@ export type IdKind =
   | 'dlg'
   | 'ven'
   | 'set'
-  | 'pin';
+  | 'pin'
+  | 'prv';
 
 /** `<kind>_<26 characters>`: 130 random bits, so that an id says nothing about order, volume or time. */
 export function newId(kind: IdKind, random: Random): string {

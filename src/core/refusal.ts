@@ -122,6 +122,10 @@ const CODES = {
   delegation_exceeded: { http: 403, public: 'This is more than was delegated.' },
   // hold
   approval_unavailable: { http: 403, public: 'This needs a person to approve it, and nobody can be asked here.' },
+  // the life of policies, for people
+  policy_tests_failed: { http: 409, public: 'The tests of this policy set do not pass.' },
+  policy_changed: { http: 409, public: 'The policies changed since this was written. Look at them again.' },
+  second_person_needed: { http: 403, public: 'Who proposed this may not be who approves it.' },
   // record intent
   state_changed: { http: 503, public: 'The rules changed while this was being decided. Try again.' },
   log_unavailable: { http: 503, public: 'The gateway cannot record this now, so it does not do it.' },

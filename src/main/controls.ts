@@ -114,13 +114,18 @@ export async function openControls(
   late.identity = identity;
   stack.defer(() => identity.close());
   // Read once: whoever can write both files must not turn presence off by the one and widen by the other.
-  const { folder, activation } = config().policy;
+  const { folder, activation, source, two_persons, grant_seconds_max } = config().policy;
   const policy = await openPolicy({
     db,
     clock,
+    random,
+    now: () => identity.now(),
     state,
     folder,
     activation: () => activation,
+    source: () => source,
+    two_persons: () => two_persons,
+    grant_seconds_max: () => grant_seconds_max,
     fulfillable: FULFILLABLE,
     each: (server, tool) => eachOf(config(), server, tool),
     watch: true,

@@ -192,6 +192,7 @@ export async function openPeopleSide(
       each: (server, tool) => eachOf(config(), server, tool),
       fulfillable: FULFILLABLE,
     }),
+    grants: controls.policy.grants,
     decisions: controls.policy.engine,
     recorded: controls.recorded,
     explainer: controls.policy.explainer,

@@ -13,7 +13,9 @@ const CASES: readonly (readonly [name: string, text: string, expected: readonly 
   [
     'a key that is like nothing',
     'policy: { zzzzzzzz: 1 }',
-    ['f:1:11 policy.zzzzzzzz: expected a known key, found "zzzzzzzz". Known here: folder, activation'],
+    [
+      'f:1:11 policy.zzzzzzzz: expected a known key, found "zzzzzzzz". Known here: folder, activation, source, two_persons, grant_seconds_max',
+    ],
   ],
   [
     'an address without a port',

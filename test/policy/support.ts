@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,9 +51,14 @@ export async function openReplica(
   const policy = await openPolicy({
     db,
     clock,
+    random: (bytes) => randomBytes(bytes),
+    now: () => Date.now(),
     state,
     folder,
     activation: () => 'presence',
+    source: () => 'folder',
+    two_persons: () => false,
+    grant_seconds_max: () => 28_800,
     fulfillable: FULFILLABLE,
     record: async (_tx, change) => {
       changes.push(change);

@@ -95,6 +95,7 @@ export type ControlPlaneOptions = {
   people?: Partial<Omit<PeopleSettings, 'console_url'>>;
   /** What servers offer, as analyses of policies see it. */
   catalogs?: readonly ServerCatalog[];
+  policy?: { source?: 'folder' | 'console'; two_persons?: boolean };
   /** As `http://localhost` instead of the loopback address. */
   localhost?: boolean;
 };
@@ -146,9 +147,14 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
   const policy = await openPolicy({
     db,
     clock,
+    random,
+    now: () => identity.now(),
     state: watch,
     folder: policies,
     activation: () => 'presence',
+    source: () => options.policy?.source ?? 'folder',
+    two_persons: () => options.policy?.two_persons ?? false,
+    grant_seconds_max: () => 28_800,
     fulfillable: { mcp: ['id', 'reason', 'public', 'shadow', 'approve'] },
     record: (tx, change) => ledger.control(tx, change),
     onDisagreement: () => undefined,
@@ -169,6 +175,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
       agents: () => identity.agents.list(),
       fulfillable: FULFILLABLE,
     }),
+    grants: policy.grants,
     decisions: policy.engine,
     recorded: openRecorded({
       ledger,

@@ -21,12 +21,14 @@ export type {
   PolicyEdit,
   Remedy,
 } from './explanation.ts';
+export type { Grant } from './grants.ts';
 export { CLIENT_HEADER } from './headers.ts';
 export type { SigningKey } from './keys.ts';
 export type { AgentActivity, AgentTools, AgentWorkload } from './one-agent.ts';
 export type { Me, Passkey, PersonEntry } from './people.ts';
 export type { ActiveSet, PolicyEntry, PolicyProblem, Proposal } from './policy.ts';
 export type { LintFinding, PolicyDifference, PolicyWitness, Undecided } from './policy-analysis.ts';
+export type { PolicyCanary, PolicyCaseRun, PolicyVersion } from './policy-life.ts';
 export type { Problem } from './problem.ts';
 export { problem } from './problem.ts';
 export type { Route } from './route.ts';

@@ -35,6 +35,8 @@ export const proposal = z
   .strictObject({
     set: digest,
     proposed_at: time,
+    /** `person:<id>`, `local`, or `folder` where nobody is known but that they could write there. */
+    proposed_by: z.string(),
     added: z.array(z.string()),
     removed: z.array(z.string()),
     /** Why it may widen, a sentence each. */

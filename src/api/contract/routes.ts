@@ -4,12 +4,14 @@ import { clientGrantRoutes } from './client-grants.ts';
 import { consentRoutes } from './consents.ts';
 import { exchangeRoutes } from './exchanges.ts';
 import { canRoutes } from './explanation.ts';
+import { grantRoutes } from './grants.ts';
 import { keyRoutes } from './keys.ts';
 import { logRoutes } from './log.ts';
 import { oneAgentRoutes } from './one-agent.ts';
 import { peopleRoutes } from './people.ts';
 import { policyRoutes } from './policy.ts';
 import { policyAnalysisRoutes } from './policy-analysis.ts';
+import { policyLifeRoutes } from './policy-life.ts';
 import { EVERYONE, get, type Route } from './route.ts';
 import { json } from './scalars.ts';
 import { spiffeRoutes } from './spiffe.ts';
@@ -30,6 +32,8 @@ export const ROUTES = {
   ...vaultRoutes,
   ...policyRoutes,
   ...policyAnalysisRoutes,
+  ...policyLifeRoutes,
+  ...grantRoutes,
   ...toolRoutes,
   ...logRoutes,
   ...spiffeRoutes,

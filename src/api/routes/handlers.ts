@@ -6,12 +6,14 @@ import { canHandlers } from './can.ts';
 import { clientGrantHandlers } from './client-grants.ts';
 import { consentHandlers } from './consents.ts';
 import { exchangeHandlers, liveHandlers } from './exchanges.ts';
+import { grantHandlers } from './grants.ts';
 import { keyHandlers } from './keys.ts';
 import { logHandlers } from './log.ts';
 import { oneAgentHandlers } from './one-agent.ts';
 import { peopleHandlers } from './people.ts';
 import { policyHandlers } from './policy.ts';
 import { policyAnalysisHandlers } from './policy-analysis.ts';
+import { policyLifeHandlers } from './policy-life.ts';
 import { spiffeHandlers } from './spiffe.ts';
 import { statusHandlers } from './status.ts';
 import { toolHandlers } from './tools.ts';
@@ -33,6 +35,8 @@ export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: Str
       ...vaultHandlers(ports),
       ...policyHandlers(ports),
       ...policyAnalysisHandlers(ports),
+      ...policyLifeHandlers(ports),
+      ...grantHandlers(ports),
       ...toolHandlers(ports),
       ...logHandlers(ports),
       ...spiffeHandlers(ports),

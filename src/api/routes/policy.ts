@@ -28,7 +28,7 @@ export function policyHandlers({ policy }: ApiPorts): Pick<Handlers, 'policy' | 
   };
 }
 
-function activeSet({ digest, activated_at, activated_by, why }: PolicyActiveSet): ActiveSet {
+export function activeSet({ digest, activated_at, activated_by, why }: PolicyActiveSet): ActiveSet {
   return { set: digest, activated_at, activated_by, why };
 }
 
@@ -40,10 +40,11 @@ export function policyProblem({ severity, file, line, column, policy, message, h
   return { severity, file, line, column, policy: policy ?? null, message, help: help ?? null };
 }
 
-function proposal({ digest, proposed_at, added, removed, widens, changes }: PolicyProposal): Proposal {
+function proposal({ digest, proposed_at, proposed_by, added, removed, widens, changes }: PolicyProposal): Proposal {
   return {
     set: digest,
     proposed_at,
+    proposed_by,
     added: [...added],
     removed: [...removed],
     widens: [...widens],

@@ -2,7 +2,7 @@ import type { CedarJson } from './cedar/json-values.ts';
 import { readConstraint } from './cedar/scope.ts';
 import { type PolicySource, problemOf } from './places.ts';
 import type { PolicyProblem } from './types.ts';
-import { ACTIONS, RESERVED_IDS } from './vocabulary.ts';
+import { ACTIONS, GRANTS_FILE, RESERVED_IDS } from './vocabulary.ts';
 
 /**
  * What a policy says beside its rule. An annotation that is misspelt, or that nothing carries out, would be a mask that
@@ -44,6 +44,8 @@ export function readAnnotations(
 }
 
 function idProblems(policy: PolicySource): PolicyProblem[] {
+  // Their ids are the gateway's own.
+  if (policy.file === GRANTS_FILE) return [];
   const id = policy.annotations['id'];
   if (id === undefined)
     return [problemOf(policy, 'the policy has no @id', 'Receipts name policies by it: @id("short-name").')];

@@ -23,8 +23,15 @@ export type CaseResult = {
 
 export type CaseRun = { results: readonly CaseResult[]; problems: readonly PolicyProblem[] };
 
-/** Runs the cases of `caseFiles` against the policies that they hold, or else against `policies`. */
-export function testPolicies(policies: readonly PolicyFile[], caseFiles: readonly PolicyFile[]): CaseRun {
+/**
+ * Runs the cases of `caseFiles` against the policies that they hold, or else against `policies`.
+ * @param registered what a file that declares neither tools nor prompts is about; without it, nothing.
+ */
+export function testPolicies(
+  policies: readonly PolicyFile[],
+  caseFiles: readonly PolicyFile[],
+  registered: readonly ServerCatalog[] = [],
+): CaseRun {
   const results: CaseResult[] = [];
   const problems: PolicyProblem[] = [];
   for (const file of caseFiles) {
@@ -34,18 +41,24 @@ export function testPolicies(policies: readonly PolicyFile[], caseFiles: readonl
       continue;
     }
     const cases = read as CaseFile;
-    const engine = engineFor(cases, policies, problems);
+    const engine = engineFor(cases, policies, problems, registered);
     if (engine !== undefined) results.push(...cases.cases.map((one) => runCase(engine, cases, one)));
   }
   return { results, problems };
 }
 
-function engineFor(cases: CaseFile, policies: readonly PolicyFile[], problems: PolicyProblem[]): Engine | undefined {
+function engineFor(
+  cases: CaseFile,
+  policies: readonly PolicyFile[],
+  problems: PolicyProblem[],
+  registered: readonly ServerCatalog[],
+): Engine | undefined {
   const files = cases.policies === undefined ? policies : [{ name: cases.name, text: cases.policies }];
   const text = readPolicies(files, FULFILLABLE);
   const each = (server: string, tool: string) => cases.each[`${server}/${tool}`] ?? [];
   const engine = createEngine({ clock: NO_TIME, onDisagreement: NOBODY, report: NOBODY, each }, createPolicySet(text));
-  engine.useCatalog(catalogsOf(cases));
+  const own = catalogsOf(cases);
+  engine.useCatalog(own.length === 0 ? registered : own);
   const found = [...text.problems, ...validatePolicies(text, engine.registered)];
   problems.push(...found);
   return found.some((problem) => problem.severity === 'error') ? undefined : engine;

@@ -1,18 +1,23 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Access, Decision, DecisionRequest } from '../../core/decision.ts';
+import { LOWEST_LABEL } from '../../core/label.ts';
 import type { ServerCatalog } from '../../core/manifest.ts';
+import type { EntityRef } from '../../core/principal.ts';
 import { ArgumentsInvalid, type MappedArguments, mapArguments } from './argument-values.ts';
 import { type Each, type Registered, registerCatalogs } from './catalog.ts';
 import type { Environment } from './cedar/environment.ts';
 import type { ListMemory } from './cedar/evaluator.ts';
 import { MAY_BE_FALSE, MAY_BE_TRUE, maskOf, UNKNOWN } from './cedar/results.ts';
+import { scopeMatches } from './cedar/scope.ts';
 import { combine, invalidArguments, type LoadedOutcome, type LoadedPolicy } from './combine.ts';
 import { hopThatLacks, notLent } from './delegated.ts';
-import { createEntityCache, environmentOf, type RequestFacts, requesterOf } from './environment.ts';
+import { createEntityCache, environmentOf, type Requester, type RequestFacts, requesterOf } from './environment.ts';
 import { clausesBehind, explainOutcomes } from './explain/trace.ts';
+import { restsOn } from './life/grant-text.ts';
+import { type Canary, createRules, type OpenGrant, type Rules, withoutEnded } from './life/rules.ts';
 import type { PolicySet } from './policy-set.ts';
 import { createSampler, type Sampler } from './sampler.ts';
-import type { Disagreement, Explanation, PolicyEngine, PolicyListing } from './types.ts';
+import type { Disagreement, Explanation, Pinned, PolicyEngine, PolicyListing } from './types.ts';
 
 export type EngineOptions = {
   clock: Clock;
@@ -21,14 +26,20 @@ export type EngineOptions = {
   /** Told where a decision could not be compared. */
   report(problem: string, error: unknown): void;
   each?: Each;
+  /** The database's clock, by which temporary privilege ends. Without it nothing stands open. */
+  now?(): number;
 };
 
 /** The engine, with what only the life of policy sets may do to it. */
 export interface Engine extends PolicyEngine {
-  use(set: PolicySet): void;
+  /** Everything at once: nobody decides by one version's set and another's canary. */
+  use(set: PolicySet, canary?: Canary, grants?: readonly OpenGrant[]): void;
   readonly registered: Registered;
+  readonly catalogs: readonly ServerCatalog[];
   readonly evaluator: 'compiled' | 'cedar-wasm';
   list(): readonly PolicyListing[];
+  /** Ids of prohibitions that may concern such a request of the agent's: their heads match, their conditions are not asked. */
+  forbidding(agent: string, actions: readonly string[], resource: EntityRef): readonly string[];
 }
 
 /** An agent chooses how much it sends, and cedar-wasm copies all of it. */
@@ -41,76 +52,145 @@ export function createEngine(options: EngineOptions, first: PolicySet): Engine {
   return new CedarEngine(options, first);
 }
 
+/** Rules, and what lists have found by them: another version begins with an empty memory. */
+type Standing = { readonly rules: Rules; readonly lists: Map<string, Map<string, boolean>> };
+
 class CedarEngine implements Engine {
-  #set: PolicySet;
+  #standing: Standing;
   #registered = registerCatalogs([]);
+  #catalogs: readonly ServerCatalog[] = [];
   #entityOf = createEntityCache();
-  readonly #lists = new Map<string, Map<string, boolean>>();
   readonly #sampler: Sampler;
   readonly #each: Each | undefined;
+  readonly #now: () => number;
+  readonly #changed = new Set<() => void>();
 
   constructor(options: EngineOptions, first: PolicySet) {
-    this.#set = first;
+    this.#standing = standing(createRules(first));
+    this.#now = options.now ?? (() => Number.POSITIVE_INFINITY);
     this.#each = options.each;
     this.#sampler = createSampler(options);
   }
 
   get set(): string {
-    return this.#set.digest;
+    return this.#standing.rules.active.digest;
   }
   get registered(): Registered {
     return this.#registered;
+  }
+  get catalogs(): readonly ServerCatalog[] {
+    return this.#catalogs;
   }
   get evaluator(): 'compiled' | 'cedar-wasm' {
     return this.#sampler.disagreed ? 'cedar-wasm' : 'compiled';
   }
 
   list(): readonly PolicyListing[] {
-    return this.#set.policies.map(listing);
+    return this.#standing.rules.active.policies.map(listing);
   }
 
-  use(set: PolicySet): void {
-    const before = this.#set;
-    this.#set = set;
-    this.#lists.clear();
-    if (before !== set) before.release();
+  use(set: PolicySet, canary?: Canary, grants: readonly OpenGrant[] = []): void {
+    const before = this.#standing.rules;
+    this.#take(createRules(set, canary, grants));
+    const kept = new Set(setsOf(this.#standing.rules));
+    for (const old of setsOf(before)) if (!kept.has(old)) old.release();
+  }
+
+  #take(rules: Rules): void {
+    this.#standing = standing(rules);
+    for (const tell of this.#changed) tell();
+  }
+
+  /** What is in force now: temporary privilege ends by itself, to the millisecond. */
+  #current(): Standing {
+    const { until } = this.#standing.rules;
+    if (until !== Number.POSITIVE_INFINITY) {
+      const now = this.#now();
+      if (until <= now) this.#take(withoutEnded(this.#standing.rules, now));
+    }
+    return this.#standing;
+  }
+
+  onChange(changed: () => void): () => void {
+    const own = () => changed();
+    this.#changed.add(own);
+    return () => this.#changed.delete(own);
+  }
+
+  forbidding(agent: string, actions: readonly string[], resource: EntityRef): readonly string[] {
+    const reached = this.#entityOf(resource);
+    const environments = actions.map((action) => environmentOf(anyRunOf(agent), action, reached, undefined));
+    return this.#current()
+      .rules.setFor(agent)
+      .policies.filter(({ role }) => role === 'forbid' || role === 'approve')
+      .filter(({ scope }) => environments.some((environment) => scopeMatches(scope, environment)))
+      .map(({ id }) => id);
+  }
+
+  isOpen(grant: string): boolean {
+    return this.#current().rules.grants.some(({ policy }) => policy === grant);
+  }
+
+  pinned(): Pinned {
+    const now = this.#current();
+    return {
+      decide: (request) => this.#decide(now, request),
+      visible: (facts, candidates) => this.#visible(now, facts, candidates),
+    };
   }
 
   useCatalog(catalogs: readonly ServerCatalog[]): void {
+    this.#catalogs = catalogs;
     this.#registered = registerCatalogs(catalogs, this.#each);
     this.#entityOf = createEntityCache();
-    this.#lists.clear();
+    this.#standing.lists.clear();
   }
 
   decide(request: DecisionRequest): Decision {
-    const lacking = hopThatLacks(request, request.access);
-    if (lacking !== undefined) return notLent(lacking, request, this.#set.digest);
-    const prepared = this.#prepare(request);
-    if (prepared instanceof ArgumentsInvalid) return invalidArguments(prepared.message, this.#set.digest);
-    return this.#combine(this.#evaluate(prepared), prepared.environment);
+    return this.#decide(this.#current(), request);
   }
 
-  #combine(outcomes: readonly LoadedOutcome[], environment: Environment): Decision {
-    const decision = combine(outcomes, this.#set.digest);
+  #decide({ rules }: Standing, request: DecisionRequest): Decision {
+    const set = rules.setFor(request.agent.id);
+    const lacking = hopThatLacks(request, request.access);
+    if (lacking !== undefined) return notLent(lacking, request, set.digest);
+    const prepared = this.#prepare(request);
+    if (prepared instanceof ArgumentsInvalid) return invalidArguments(prepared.message, set.digest);
+    const outcomes = this.#evaluate(set, prepared);
+    return restsOn(this.#combine(set, outcomes, prepared.environment), outcomes, rules.grants);
+  }
+
+  #combine(set: PolicySet, outcomes: readonly LoadedOutcome[], environment: Environment): Decision {
+    const decision = combine(outcomes, set.digest);
     if (decision.effect !== 'deny') return decision;
     const clauses = clausesBehind(decision, outcomes, environment);
     return clauses === '' ? decision : { ...decision, summary: `${decision.summary}. ${clauses}` };
   }
 
   explain(request: DecisionRequest): Explanation {
+    const set = this.#current().rules.setFor(request.agent.id);
     const lacking = hopThatLacks(request, request.access);
-    if (lacking !== undefined) return { decision: notLent(lacking, request, this.#set.digest), policies: [] };
+    if (lacking !== undefined) return { decision: notLent(lacking, request, set.digest), policies: [] };
     const prepared = this.#prepare(request);
     if (prepared instanceof ArgumentsInvalid) {
-      return { decision: invalidArguments(prepared.message, this.#set.digest), policies: [] };
+      return { decision: invalidArguments(prepared.message, set.digest), policies: [] };
     }
-    const outcomes = this.#evaluate(prepared);
-    const decision = this.#combine(outcomes, prepared.environment);
+    const outcomes = this.#evaluate(set, prepared);
+    const decision = this.#combine(set, outcomes, prepared.environment);
     return { decision, policies: explainOutcomes(outcomes, prepared.environment) };
   }
 
   visible(facts: RequestFacts, candidates: readonly Pick<Access, 'action' | 'resource'>[]): readonly boolean[] {
-    const list = this.#listOf(facts);
+    return this.#visible(this.#current(), facts, candidates);
+  }
+
+  #visible(
+    { rules, lists }: Standing,
+    facts: RequestFacts,
+    candidates: readonly Pick<Access, 'action' | 'resource'>[],
+  ): readonly boolean[] {
+    const list = listOf(lists, facts);
+    const set = rules.setFor(facts.agent.id);
     const requester = requesterOf(facts, this.#entityOf);
     const memory: ListMemory = new Map();
     return candidates.map(({ action, resource }) => {
@@ -119,7 +199,7 @@ class CedarEngine implements Engine {
       if (known !== undefined) return known;
       if (hopThatLacks(facts, { action, resource }) !== undefined) return false;
       const environment = environmentOf(requester, action, this.#entityOf(resource), undefined);
-      const shown = mayBePermitted(this.#evaluateListed(environment, memory));
+      const shown = mayBePermitted(this.#evaluateListed(set, environment, memory));
       if (list.size >= LIST_ENTRIES_MAX) list.clear();
       list.set(key, shown);
       return shown;
@@ -133,32 +213,60 @@ class CedarEngine implements Engine {
     return { args, environment: environmentOf(requester, access.action, this.#entityOf(access.resource), args) };
   }
 
-  #evaluate({ environment, args }: Prepared): LoadedOutcome[] {
-    if (this.#sampler.disagreed) return this.#set.evaluateByReference(environment, args.unmapped);
-    const outcomes = this.#set.evaluate(environment, args.unmapped);
+  #evaluate(set: PolicySet, { environment, args }: Prepared): LoadedOutcome[] {
+    if (this.#sampler.disagreed) return set.evaluateByReference(environment, args.unmapped);
+    const outcomes = set.evaluate(environment, args.unmapped);
     if (args.record.hidden === undefined && args.values <= SAMPLED_VALUES_MAX)
-      this.#sampler.consider(this.#set, environment, outcomes);
+      this.#sampler.consider(set, environment, outcomes);
     return outcomes;
   }
 
   /** Where closures are not trusted any more, conditions count as unknown: lists show more, calls are decided all the same. */
-  #evaluateListed(environment: Environment, memory: ListMemory): LoadedOutcome[] {
-    const outcomes = this.#set.evaluateListed(environment, memory);
+  #evaluateListed(set: PolicySet, environment: Environment, memory: ListMemory): LoadedOutcome[] {
+    const outcomes = set.evaluateListed(environment, memory);
     return this.#sampler.disagreed ? outcomes.map(({ policy }) => ({ policy, result: UNKNOWN })) : outcomes;
   }
+}
 
-  #listOf({ principal, agent, credential, run, protocol }: RequestFacts): Map<string, boolean> {
-    const key = JSON.stringify([
-      [principal.type, principal.id],
-      [agent.id, agent.owner, agent.version, agent.jobs],
-      [run.id, run.job, run.opened_by, run.purpose, run.subject?.id, run.subject?.name, run.chain, run.scopes],
-      [credential.kind, protocol],
-    ]);
-    const list = this.#lists.get(key) ?? new Map<string, boolean>();
-    if (!this.#lists.has(key) && this.#lists.size >= LISTS_MAX) this.#lists.clear();
-    this.#lists.set(key, list);
-    return list;
-  }
+function standing(rules: Rules): Standing {
+  return { rules, lists: new Map() };
+}
+
+/** Heads of policies look at no more than the agent's name. */
+function anyRunOf(agent: string): Requester {
+  const facts = { id: agent, owner: '', version: '', jobs: [] };
+  const run = { id: '', agent, job: '', opened_by: '', purpose: null, subject: null, chain: [], scopes: [] };
+  const never = { opened_at: 0, expires_at: 0, labels: LOWEST_LABEL };
+  return requesterOf(
+    {
+      principal: { type: 'Agent', id: agent },
+      agent: facts,
+      credential: { kind: 'dpop', thumbprint: '' },
+      run: { ...run, ...never },
+      protocol: 'mcp',
+    },
+    createEntityCache(1),
+  );
+}
+
+function setsOf({ active, canary, grants }: Rules): PolicySet[] {
+  return [active, ...(canary === undefined ? [] : [canary.set]), ...grants.map(({ set }) => set)];
+}
+
+function listOf(
+  lists: Standing['lists'],
+  { principal, agent, credential, run, protocol }: RequestFacts,
+): Map<string, boolean> {
+  const key = JSON.stringify([
+    [principal.type, principal.id],
+    [agent.id, agent.owner, agent.version, agent.jobs],
+    [run.id, run.job, run.opened_by, run.purpose, run.subject?.id, run.subject?.name, run.chain, run.scopes],
+    [credential.kind, protocol],
+  ]);
+  const list = lists.get(key) ?? new Map<string, boolean>();
+  if (!lists.has(key) && lists.size >= LISTS_MAX) lists.clear();
+  lists.set(key, list);
+  return list;
 }
 
 function listing({ source, note, conjuncts }: LoadedPolicy): PolicyListing {

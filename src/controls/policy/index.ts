@@ -39,6 +39,7 @@ export type { ExplainedPolicy } from './explain/explained.ts';
 export type { DecisionStory, ExplainedAccess, Explainer } from './explain/explainer.ts';
 export type { NoChange, SmallestChange } from './explain/smallest.ts';
 export { type FolderRead, loadPolicies } from './folder.ts';
+export type { Grant, GrantGiven, Grants } from './life/grants.ts';
 export { openPolicy, type Policy, type PolicyParts } from './open.ts';
 export {
   decidedOf,
@@ -70,5 +71,7 @@ export type {
   PolicyStatus,
   PolicyTrace,
   Proposal,
+  Proposed,
+  TestRun,
 } from './types.ts';
 export { ACTIONS, FULFILLABLE } from './vocabulary.ts';

@@ -1,9 +1,10 @@
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Random } from '../../core/clock.ts';
 import type { JsonValue } from '../../core/json.ts';
 import type { ControlEvent } from '../../core/receipt.ts';
 import type { Database, StateWatch, Transaction } from '../../storage/index.ts';
 import { createEngine } from './engine.ts';
 import { createExplainer, type Explainer } from './explain/explainer.ts';
+import type { Grants } from './life/grants.ts';
 import { createPolicySet } from './policy-set.ts';
 import { Sets } from './sets.ts';
 import { readPolicies } from './source.ts';
@@ -13,11 +14,20 @@ import type { Disagreement, PolicyEngine, PolicySets } from './types.ts';
 export type PolicyParts = {
   db: Database;
   clock: Clock;
+  random: Random;
+  /** The database's clock, by which temporary privilege ends; never goes back. */
+  now(): number;
   state: Pick<StateWatch, 'bump' | 'onChange'>;
   /** Folder of `*.cedar` files, absolute. */
   folder: string;
   /** `presence`: an edit that may widen waits for `activate`. `file`: any valid edit counts at once. */
   activation(): 'presence' | 'file';
+  /** Where policies are written. `console`: the folder gives the first set, and is not read again. */
+  source(): 'folder' | 'console';
+  /** Whether who proposed a set may not activate it. */
+  two_persons(): boolean;
+  /** Longest time for which privilege may be given. */
+  grant_seconds_max(): number;
   /** Annotation names by protocol: what enforcement can carry out there. */
   fulfillable: Readonly<Record<string, readonly string[]>>;
   /** Arguments of a tool that are lists, and are decided element by element; read when catalogs are taken over. */
@@ -42,7 +52,7 @@ export type PolicyParts = {
   watch: boolean;
 };
 
-export type Policy = { engine: PolicyEngine; sets: PolicySets; explainer: Explainer };
+export type Policy = { engine: PolicyEngine; sets: PolicySets; grants: Grants; explainer: Explainer };
 
 /**
  * Reads what is active from the database, or activates the folder's set where nothing ever was, and follows both from then
@@ -59,5 +69,5 @@ export async function openPolicy(parts: PolicyParts): Promise<Policy> {
     registered: () => engine.registered,
     fulfillable: parts.fulfillable,
   });
-  return { engine, sets, explainer };
+  return { engine, sets, grants: sets.grants, explainer };
 }

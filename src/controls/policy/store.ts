@@ -1,4 +1,5 @@
 import type { Database, Migration, Row, Sql, Transaction } from '../../storage/index.ts';
+import { lifeMigration } from './life/store.ts';
 import type { ActiveSet, PolicyFile } from './types.ts';
 
 /** Policy sets by digest, the one that is active, and those that wait. Sets are never changed, so going back is activating. */
@@ -11,11 +12,12 @@ export const policyMigrations: readonly Migration[] = [
           create table policy_proposals (digest text primary key references policy_sets (digest),
             proposed_at bigint not null);`,
   },
+  lifeMigration,
 ];
 
 type ActiveRow = Row & ActiveSet;
 type SetRow = Row & { digest: string; files: string };
-type ProposalRow = Row & { digest: string; proposed_at: number };
+type ProposalRow = Row & { digest: string; proposed_at: number; proposed_by: string };
 
 export type StoredSet = { digest: string; files: readonly PolicyFile[] };
 
@@ -61,11 +63,11 @@ export async function writeActive(tx: Transaction, active: ActiveSet): Promise<v
 }
 
 /** @returns false where the same set waits already. */
-export async function writeProposal(tx: Transaction, digest: string): Promise<boolean> {
+export async function writeProposal(tx: Transaction, digest: string, by: string): Promise<boolean> {
   const rows = await tx.query(
-    `insert into policy_proposals (digest, proposed_at) values ($1, $2)
+    `insert into policy_proposals (digest, proposed_at, proposed_by) values ($1, $2, $3)
      on conflict (digest) do nothing returning digest`,
-    [digest, await tx.now()],
+    [digest, await tx.now(), by],
   );
   return rows.length > 0;
 }
@@ -74,14 +76,26 @@ export async function withdrawProposal(tx: Transaction, digest: string): Promise
   await tx.query('delete from policy_proposals where digest = $1', [digest]);
 }
 
-export async function readProposals(db: Database): Promise<(StoredSet & { proposed_at: number })[]> {
+/** Who proposed the set that waits; undefined where it does not. */
+export async function proposerOf(sql: Sql, digest: string): Promise<string | undefined> {
+  const rows = await sql.query<ProposalRow>(
+    'select digest, proposed_at, proposed_by from policy_proposals where digest = $1',
+    [digest],
+  );
+  return rows[0]?.proposed_by;
+}
+
+export async function readProposed(sql: Sql): Promise<string[]> {
+  const rows = await sql.query<{ digest: string }>('select digest from policy_proposals');
+  return rows.map(({ digest }) => digest);
+}
+
+export async function readProposals(
+  db: Database,
+): Promise<(StoredSet & { proposed_at: number; proposed_by: string })[]> {
   const rows = await db.query<ProposalRow & SetRow>(
-    `select policy_proposals.digest as digest, proposed_at, files from policy_proposals
+    `select policy_proposals.digest as digest, proposed_at, proposed_by, files from policy_proposals
      join policy_sets on policy_sets.digest = policy_proposals.digest order by proposed_at desc limit 20`,
   );
-  return rows.map(({ digest, proposed_at, files }) => ({
-    digest,
-    proposed_at,
-    files: JSON.parse(files) as PolicyFile[],
-  }));
+  return rows.map(({ files, ...row }) => ({ ...row, files: JSON.parse(files) as PolicyFile[] }));
 }

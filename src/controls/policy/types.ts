@@ -2,6 +2,10 @@ import type { Access, Decision, DecisionRequest } from '../../core/decision.ts';
 import type { ServerCatalog } from '../../core/manifest.ts';
 import type { EntityRef } from '../../core/principal.ts';
 import type { Refusal } from '../../core/refusal.ts';
+import type { CaseRun } from './cases.ts';
+import type { Candidate } from './life/candidate.ts';
+import type { CanaryRow } from './life/store.ts';
+import type { Version, VersionDetail, Versions } from './life/versions.ts';
 
 /** Something wrong with a policy file, where it stands. Lines and columns count from one, columns in UTF-16 units. */
 export type PolicyProblem = {
@@ -63,7 +67,15 @@ export interface PolicyEngine {
   useCatalog(catalogs: readonly ServerCatalog[]): void;
   /** SHA-256, hex, of the active set. */
   readonly set: string;
+  /** The rules as they are now, for whoever asks more than once in one exchange: what comes after does not mix in. */
+  pinned(): Pinned;
+  /** Whether the grant of that policy id (`grant:…`) still stands open. */
+  isOpen(grant: string): boolean;
+  /** Calls `changed` after the rules became others. The returned function ends it. */
+  onChange(changed: () => void): () => void;
 }
+
+export type Pinned = Pick<PolicyEngine, 'decide' | 'visible'>;
 
 export type ActiveSet = { digest: string; activated_by: string; why: string; activated_at: number };
 
@@ -71,6 +83,8 @@ export type ActiveSet = { digest: string; activated_by: string; why: string; act
 export type Proposal = {
   digest: string;
   proposed_at: number;
+  /** `person:<id>`, `local`, or `folder`. */
+  proposed_by: string;
   /** Ids of policies that are new or changed, and of those that would go. */
   added: readonly string[];
   removed: readonly string[];
@@ -91,6 +105,14 @@ export type PolicyStatus = {
   problems: readonly PolicyProblem[];
 };
 
+export type TestRun = CaseRun & { passed: boolean };
+
+/** What came of a proposal: it waits; or it is a patch for the folder, which is the source; or it is what is active. */
+export type Proposed =
+  | { kind: 'proposed'; version: Version; tests: TestRun }
+  | { kind: 'patch'; set: string; patch: string; folder: string; tests: TestRun }
+  | { kind: 'active'; active: ActiveSet };
+
 /** The life of policy sets: read from the folder, proposed, activated, followed by every replica. */
 export interface PolicySets {
   status(): PolicyStatus;
@@ -98,6 +120,21 @@ export interface PolicySets {
   proposals(): Promise<readonly Proposal[]>;
   /** The caller has checked presence. `by` and `why` stand in the control receipt. */
   activate(digest: string, by: string, why: string): Promise<ActiveSet | Refusal>;
+  /** Every set that was active or proposed. */
+  versions(): Promise<Versions & { source: 'folder' | 'console'; two_persons: boolean }>;
+  /** One of them, and what it changes about `against`; without it, about the active set. */
+  version(digest: string, against?: string): Promise<VersionDetail | Refusal>;
+  propose(candidate: Candidate, how: { by: string; why: string; write_folder: boolean }): Promise<Proposed | Refusal>;
+  /** Runs the cases of a candidate, or those given; of the active set where nothing is. */
+  test(candidate: Candidate, cases?: readonly PolicyFile[]): Promise<TestRun | Refusal>;
+  /** To the version before. The caller has checked presence. */
+  rollback(by: string, why: string): Promise<ActiveSet | Refusal>;
+  /** Lets a set decide for a share of the agents; undefined drops what does. The caller has checked presence. */
+  canary(
+    asked: { digest?: string | undefined; share_ppm: number },
+    by: string,
+    why: string,
+  ): Promise<CanaryRow | undefined | Refusal>;
   /** Reads the folder again; what the watcher does on a change. */
   reload(): Promise<PolicyStatus>;
   close(): Promise<void>;

@@ -84,6 +84,9 @@ function record(attributes: Record<string, Attribute>): TypeVariant {
   return { type: 'Record', attributes };
 }
 
+/** A file name that no folder has: ids of policies in it begin with `grant:`, which no policy of a set may. */
+export const GRANTS_FILE = 'grant';
+
 /** Ids that decisions name and that no policy may take. */
 export const DEFAULT_DENY = 'default-deny';
 export const ARGUMENT_CHECK = 'argument-check';
