@@ -17,7 +17,9 @@ export function explanationText(explanation: Explanation, terminal: Terminal): s
   const facts = [
     `labels: ${explanation.labels.before}${explanation.labels.after === null ? '' : `, then ${explanation.labels.after}`}`,
     explanation.budgets,
-    `policy set ${set.slice(0, 12)}${active ? '' : ', which is not in force any more'}`,
+    set === null
+      ? 'policy was not asked'
+      : `policy set ${set.slice(0, 12)}${active ? '' : ', which is not in force any more'}`,
     ...explanation.obligations.map(
       ({ name, value, policy, did }) => `@${name}("${visibleText(value)}") of ${policy}: ${did}`,
     ),

@@ -20,6 +20,7 @@ export function openRecorded(parts: RecordedParts): RecordedDecisions {
       const first = story?.receipts[0];
       return first && readOne(archivedOf(first), parts.records());
     },
+    from: (receipt, content) => readOne({ receipt, content }, parts.records()),
     since: (time, reader) => readSince(parts, time, reader),
   };
 }

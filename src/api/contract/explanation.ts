@@ -84,7 +84,8 @@ export const explanation = z
     sentence: z.string(),
     /** The stage that ended it; null where none did. */
     stage: z.string().nullable(),
-    set: digest,
+    /** The set that decided; null where policy was not asked. */
+    set: digest.nullable(),
     /** Whether that set is in force now. */
     active: z.boolean(),
     accesses: z.array(explainedAccess),

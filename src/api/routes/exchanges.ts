@@ -1,6 +1,7 @@
 import { refuse } from '../../core/refusal.ts';
 import type { Handlers, StreamHandlers } from '../handler.ts';
 import type { ApiPorts } from '../ports.ts';
+import { explainStory } from '../story/explain-story.ts';
 import { follow } from '../story/follow.ts';
 import { exchangePage } from '../story/page.ts';
 import { tell } from '../story/story.ts';
@@ -10,14 +11,24 @@ const PAGE_DEFAULT = 100;
 const LIVE_MAX = 64;
 const LIVE_OF_ONE_MAX = 16;
 
-export function exchangeHandlers({ ledger, policy }: ApiPorts): Pick<Handlers, 'exchanges.list' | 'exchanges.story'> {
+export function exchangeHandlers({
+  ledger,
+  policy,
+  recorded,
+  explainer,
+}: ApiPorts): Pick<Handlers, 'exchanges.list' | 'exchanges.story'> {
   return {
     'exchanges.list': ({ query: { cursor, limit, ...filters } }, { caller }) =>
       exchangePage(ledger, { filters, cursor, limit: limit ?? PAGE_DEFAULT, reader: caller.by }),
     'exchanges.story': async ({ params: { receipt } }, { caller }) => {
       const found = await ledger.story(receipt, { reader: caller.by });
-      const story = found && tell(found, { policies: policy.list(), set: policy.status().active.digest });
-      return story ?? refuse('not_found', `${receipt} is no receipt of an exchange`);
+      if (found === undefined) return refuse('not_found', `${receipt} is no receipt`);
+      const set = policy.status().active.digest;
+      const explanation = await explainStory(found, { recorded, explainer, set });
+      return (
+        tell(found, { policies: policy.list(), set, explanation }) ??
+        refuse('not_found', `${receipt} is no receipt of an exchange`)
+      );
     },
   };
 }

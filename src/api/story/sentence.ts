@@ -30,7 +30,12 @@ const ENDINGS: Readonly<Record<Exchange['state'], string>> = {
 
 /** An exchange opens as a sentence: who, in what, asked for what, what was decided and why, what became of it. */
 export function sentence(exchange: Exchange, outcome: Story['outcome']): string {
-  return [`${who(exchange)} ${what(exchange)}.`, decided(exchange), ended(exchange, outcome)].join(' ');
+  return [asked(exchange), decided(exchange), ended(exchange, outcome)].join(' ');
+}
+
+/** The first half of the sentence: who, in what, asked for what. */
+export function asked(exchange: Exchange): string {
+  return `${who(exchange)} ${what(exchange)}.`;
 }
 
 function who({ agent, job }: Exchange): string {

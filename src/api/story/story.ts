@@ -6,7 +6,7 @@ import type { Story } from '../contract/index.ts';
 import { sentence } from './sentence.ts';
 import { type First, isFirst, summarise } from './summary.ts';
 
-type Known = { policies: readonly PolicyListing[]; set: string };
+type Known = { explanation: Story['explanation']; policies: readonly PolicyListing[]; set: string };
 
 /** The whole story of one exchange; undefined where the receipt does not belong to an exchange. */
 export function tell(from: LedgerStory, known: Known): Story | undefined {
@@ -21,7 +21,7 @@ export function tell(from: LedgerStory, known: Known): Story | undefined {
     exchange,
     sentence: sentence(exchange, outcome),
     decision: decisionOf(begin.receipt, told, known, exchange.decision),
-    explanation: null,
+    explanation: known.explanation,
     stages: (receipt ?? begin.receipt).checks ?? [],
     outcome,
     asked: begin.receipt.kind === 'intent' ? opened(begin) : (told['asked'] ?? null),
@@ -47,7 +47,7 @@ function decisionOf(
     code: first.kind === 'intent' ? null : first.code,
     reason: text(told['reason']),
     public: text(told['public']),
-    policies: (policy?.ids ?? []).map((id) => note(id, known.policies)),
+    policies: (policy?.ids ?? []).map((id) => note(id, sourcesOf(known))),
     errors: policy?.errors ?? [],
     obligations: policy?.obligations ?? [],
     shadow: policy?.shadow ?? [],
@@ -55,7 +55,14 @@ function decisionOf(
   };
 }
 
-function note(id: string, policies: readonly PolicyListing[]): Story['decision']['policies'][number] {
+type Noted = Pick<PolicyListing, 'id' | 'reason' | 'file' | 'line'> & { public?: string | null | undefined };
+
+/** As they stood in the set that decided; where that cannot be told, as they stand now. */
+function sourcesOf({ explanation, policies }: Known): readonly Noted[] {
+  return [...(explanation?.accesses.flatMap((access) => access.policies) ?? []), ...policies];
+}
+
+function note(id: string, policies: readonly Noted[]): Story['decision']['policies'][number] {
   if (id === 'default-deny') {
     return {
       id,
@@ -97,7 +104,12 @@ function missing(receipts: readonly LoggedReceipt[], open: boolean, first: First
   if (receipts.some(({ index }) => index === null))
     gaps.push('A receipt has no place in the log yet; its proof follows within a second.');
   if (first.policy !== undefined && first.policy.set !== known.set) {
-    gaps.push('Another policy set was in force: reasons shown are those of the policies of the same names now.');
+    const isTold = known.explanation !== null && known.explanation.accesses.length > 0;
+    gaps.push(
+      isTold
+        ? 'Another policy set was in force: policies are shown as they stood in it.'
+        : 'Another policy set was in force: reasons shown are those of the policies of the same names now.',
+    );
   }
   return gaps;
 }

@@ -12,6 +12,7 @@ import { StagePlot } from '../parts/stage-plot.tsx';
 import { Failed, Skeleton } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
 import { Evidence } from './evidence.tsx';
+import { Explained } from './explained.tsx';
 import { Why } from './why.tsx';
 
 /** One exchange: as a sentence, then why, then where the time went, then every fact, then the evidence. */
@@ -54,6 +55,7 @@ function Told({ story }: { story: Story }) {
         ))}
       </header>
       <Why story={story} />
+      {story.explanation !== null && <Explained explanation={story.explanation} />}
       {stages.length > 0 && (
         <Section title="Where the time went">
           <StagePlot stages={stages} />

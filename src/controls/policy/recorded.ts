@@ -64,6 +64,8 @@ export interface RecordedFacts {
 export interface RecordedDecisions {
   /** Undefined where there is no such receipt, or it records no decision. */
   of(receipt: string, reader: string): Promise<Recorded | undefined>;
+  /** What a receipt records whose payload the caller has opened already, under a receipt of its own. */
+  from(receipt: Receipt, content: RecordedContent): Recorded | undefined | Promise<Recorded | undefined>;
   /** Every decision from this time on (milliseconds since the Unix epoch), in the order of the log, up to its end now. */
   since(time: number, reader: string): AsyncIterable<Recorded>;
 }

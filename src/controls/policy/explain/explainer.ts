@@ -1,6 +1,9 @@
 import type { Decision, DecisionRequest } from '../../../core/decision.ts';
 import type { Registered } from '../catalog.ts';
+import { discovered } from '../discovery.ts';
 import { createPolicySet, type PolicySet } from '../policy-set.ts';
+import type { RecordedDecision } from '../recorded.ts';
+import { registeredBy } from '../replay/replay.ts';
 import { readPolicies } from '../source.ts';
 import type { PolicyFile } from '../types.ts';
 import { evaluate } from './evaluation.ts';
@@ -17,12 +20,13 @@ export type DecisionStory = {
 };
 
 export interface Explainer {
+  /** A request that nobody has made, under the rules of this moment; undefined where the active set is not stored. */
+  explain(set: string, request: DecisionRequest): Promise<DecisionStory | undefined>;
   /**
-   * @param set digest of the set to decide under: the one that a receipt names, or the active one.
-   * @param requests the accesses of one exchange, in order.
-   * @returns undefined where no such set is stored.
+   * What was decided, under the set that decided it and with the arguments' types of then.
+   * @returns undefined where that set is not stored.
    */
-  explain(set: string, requests: readonly DecisionRequest[]): Promise<DecisionStory | undefined>;
+  explainRecorded(recorded: RecordedDecision): Promise<DecisionStory | undefined>;
 }
 
 export type ExplainerParts = {
@@ -54,9 +58,15 @@ export function createExplainer(parts: ExplainerParts): Explainer {
   }
 
   return {
-    async explain(digest, requests) {
+    async explain(digest, request) {
       const set = await setOf(digest);
-      return set === undefined ? undefined : explainUnder(set, parts.registered(), requests);
+      return set === undefined ? undefined : explainUnder(set, parts.registered(), [request]);
+    },
+    async explainRecorded(recorded) {
+      const set = await setOf(recorded.set);
+      const { request, accesses, discovers } = recorded;
+      const requests = accesses.map((access) => ({ ...request, access }));
+      return set && explainUnder(set, registeredThen(recorded, parts.registered()), requests, discovers);
     },
   };
 }
@@ -66,8 +76,12 @@ export function explainUnder(
   set: PolicySet,
   registered: Registered,
   requests: readonly DecisionRequest[],
+  discovers = false,
 ): DecisionStory {
-  const evaluated = requests.map((request) => evaluate(set, registered, request));
+  const evaluated = requests.map((request) => {
+    const one = evaluate(set, registered, request);
+    return discovers ? { ...one, decision: discovered(one.decision) } : one;
+  });
   const accesses = evaluated.map((one) => ({
     request: one.request,
     decision: one.decision,
@@ -76,4 +90,22 @@ export function explainUnder(
   const refused = evaluated.filter(({ decision }) => decision.effect !== 'permit');
   const isPolicys = refused.length > 0 && refused.every(({ environment }) => environment !== undefined);
   return { accesses, change: isPolicys ? smallestChange(set, registered, evaluated) : undefined };
+}
+
+/** What is offered now, but for what was asked for, which is as it was: other calls are tried as they would come today. */
+function registeredThen({ registered }: RecordedDecision, now: Registered): Registered {
+  if (registered === undefined) return now;
+  const then = registeredBy(registered);
+  const { action, resource } = registered;
+  const isIt = (asked: string, { type, id }: DecisionRequest['access']['resource']): boolean =>
+    asked === action && type === resource.type && id === resource.id;
+  return {
+    find: (asked, of) => (isIt(asked, of) ? then : now).find(asked, of),
+    argumentsOf: (asked, of) => (isIt(asked, of) ? then : now).argumentsOf(asked, of),
+    servers: new Set([...now.servers, ...then.servers]),
+    entries: (type) => [
+      ...now.entries(type).filter(([id]) => type !== resource.type || id !== resource.id),
+      ...then.entries(type),
+    ],
+  };
 }

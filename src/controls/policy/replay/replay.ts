@@ -94,7 +94,8 @@ class RegisteredCache {
   }
 }
 
-function registeredBy({ resource, definition, each }: RegisteredThen): Registered {
+/** Argument types as they were then; nothing else is registered in it. */
+export function registeredBy({ resource, definition, each }: RegisteredThen): Registered {
   const slash = resource.id.indexOf('/');
   const [server, name] = [resource.id.slice(0, slash), resource.id.slice(slash + 1)];
   const { inputSchema } = definition;
