@@ -17,6 +17,7 @@ import { Identities } from './shell/identities.tsx';
 import { Shell } from './shell/shell.tsx';
 
 const RECEIPT = /^rcp_[0-9a-v]{26}$/;
+const SET = /^[0-9a-f]{8,64}$/;
 const RUN = /^run_[0-9a-v]{26}$/;
 
 const root = createRootRoute({ notFoundComponent: NotFound, errorComponent: ({ error }) => <Failed error={error} /> });
@@ -118,6 +119,29 @@ const policiesInForce = createRoute({
     }) as { q?: string; policy?: string },
   component: lazyRouteComponent(() => import('./policies/overview.tsx'), 'PoliciesPage'),
 });
+const policyEditor = createRoute({
+  getParentRoute: () => policies,
+  path: '/editor',
+  validateSearch: ({ set, file }: Record<string, unknown>) =>
+    ({
+      ...(typeof set === 'string' && SET.test(set) ? { set } : {}),
+      ...(typeof file === 'string' ? { file } : {}),
+    }) as { set?: string; file?: string },
+  component: lazyRouteComponent(() => import('./policies/editor-page.tsx'), 'EditorPage'),
+});
+const policyVersions = createRoute({
+  getParentRoute: () => policies,
+  path: '/versions',
+  validateSearch: ({ set }: Record<string, unknown>) =>
+    (typeof set === 'string' && SET.test(set) ? { set } : {}) as { set?: string },
+  component: lazyRouteComponent(() => import('./policies/versions.tsx'), 'VersionsPage'),
+});
+const policyGrants = createRoute({
+  getParentRoute: () => policies,
+  path: '/grants',
+  validateSearch: ({ ended }: Record<string, unknown>) => (ended === 'yes' ? { ended } : {}) as { ended?: 'yes' },
+  component: lazyRouteComponent(() => import('./policies/grants.tsx'), 'GrantsPage'),
+});
 const status = createRoute({
   getParentRoute: () => shell,
   path: '/status',
@@ -160,7 +184,7 @@ export const router = createRouter({
       live,
       exchange,
       status,
-      policies.addChildren([policiesInForce]),
+      policies.addChildren([policiesInForce, policyEditor, policyVersions, policyGrants]),
       identitiesIndex,
       identities.addChildren([agents, runs, tools, people, vault]),
     ]),

@@ -51,6 +51,8 @@ export type WorldOptions = {
   listen?: string;
   /** Where agents reach it, where somebody has to know before. */
   agentsPort?: number;
+  /** `policy:`, as YAML in one line. Without it a changed file is effective at once. */
+  policy?: string;
   /** `tools:`, as YAML in one line. Without it whatever a server offers at first is trusted. */
   tools?: string;
   /** Further top-level YAML. */
@@ -209,10 +211,11 @@ function isFree(port: number): Promise<boolean> {
 
 function configText(url: string, agents: number, people: number, options: WorldOptions): string {
   const { upstreams = '', extra = '', listen, storage, beside, tools = 'first_use: trust' } = options;
+  const { policy = 'activation: file' } = options;
   const named = beside === undefined ? '' : `, public_url: "${beside.public_url}"`;
   const more = listen === undefined ? named : `${named}, ${listen}`;
   return `listen: { agents: "127.0.0.1:${agents}", people: "127.0.0.1:${people}"${more} }
-policy: { activation: file }
+policy: { ${policy} }
 tools: { ${tools} }
 ${storage === undefined ? '' : `storage: { url: "${storage}" }\n`}upstreams:
   journal: { url: "${url}", shared: true, tools: { read_text: { arguments: { path: path } } } }

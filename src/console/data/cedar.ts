@@ -51,3 +51,33 @@ export function cedarTokens(text: string): CedarToken[] {
   }
   return tokens;
 }
+
+/**
+ * The condition of one policy as a single expression: all of its `when`, none of its `unless`. Undefined where it has none.
+ * Strings and comments are told apart, so a brace in a value ends nothing.
+ */
+export function conditionOf(policy: string): string | undefined {
+  const parts: string[] = [];
+  let clause: { negated: boolean; depth: number; text: string } | undefined;
+  for (const { kind, text } of cedarTokens(policy)) {
+    if (kind === 'comment') continue;
+    if (clause === undefined) {
+      if (kind === 'keyword' && (text === 'when' || text === 'unless')) {
+        clause = { negated: text === 'unless', depth: 0, text: '' };
+      }
+      continue;
+    }
+    for (const each of kind === 'text' ? text : [text]) {
+      if (each === '}') clause.depth -= 1;
+      if (clause !== undefined && clause.depth > 0) clause.text += each;
+      if (each === '{') clause.depth += 1;
+      if (each === '}' && clause.depth === 0) {
+        parts.push(clause.negated ? `!(${clause.text.trim()})` : clause.text.trim());
+        clause = undefined;
+        break;
+      }
+    }
+  }
+  if (parts.length === 0) return undefined;
+  return parts.map((part) => (parts.length === 1 ? part : `(${part})`)).join(' && ');
+}

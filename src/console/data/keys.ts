@@ -9,7 +9,8 @@ export function useKeys(keys: Keys): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
-      if (isTyping(event.target) && event.key !== 'Escape') return;
+      // Within a shadow tree, as the code editor's, the event's own target is only its host.
+      if (isTyping(event.composedPath()[0]) && event.key !== 'Escape') return;
       if (document.querySelector('dialog[open]') !== null) return;
       latest.current.find(([key]) => key === event.key)?.[1](event);
     };
@@ -18,7 +19,7 @@ export function useKeys(keys: Keys): void {
   }, []);
 }
 
-function isTyping(target: EventTarget | null): boolean {
+function isTyping(target: EventTarget | undefined): boolean {
   return (
     target instanceof HTMLElement && (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
   );

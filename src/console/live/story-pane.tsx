@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { Maximize2, X } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useSettled } from '../data/use-settled.ts';
 import { Button } from '../parts/button.tsx';
 import { StoryView } from './story-view.tsx';
 
@@ -16,7 +16,7 @@ export function StoryPane({
   state: string | undefined;
   onClose: () => void;
 }) {
-  const settled = useSettled(receipt);
+  const settled = useSettled(receipt, SETTLE_MS);
   return (
     <aside
       aria-label="Why"
@@ -42,13 +42,4 @@ export function StoryPane({
       <StoryView receipt={settled} state={state} />
     </aside>
   );
-}
-
-function useSettled(value: string): string {
-  const [settled, setSettled] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), SETTLE_MS);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return settled;
 }

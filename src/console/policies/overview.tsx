@@ -69,7 +69,7 @@ export function PoliciesPage() {
             {shown.length > 0 ? (
               <PolicyList policies={shown} open={open} onOpen={show} />
             ) : (
-              <Nothing any={policy.data.policies.length > 0} />
+              <Nothing some={policy.data.policies.length > 0} />
             )}
           </Section>
         </div>
@@ -166,8 +166,8 @@ function Problems({ problems }: { problems: Output<'policy'>['problems'] }) {
   );
 }
 
-function Nothing({ any }: { any: boolean }) {
-  if (any) return <p className="py-8 text-center text-soft">No policy has all of these words.</p>;
+function Nothing({ some }: { some: boolean }) {
+  if (some) return <p className="py-8 text-center text-soft">No policy has all of these words.</p>;
   return (
     <Empty title="Nothing is permitted" command="sallyport policy check">
       A policy is a file in the folder <span className="font-mono text-small">policies/</span>. It appears here as soon

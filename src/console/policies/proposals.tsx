@@ -5,13 +5,12 @@ import { useAction } from '../data/use-action.ts';
 import { Button } from '../parts/button.tsx';
 import { Command, Id } from '../parts/copy.tsx';
 import { Actions, Dialog } from '../parts/dialog.tsx';
-import { Diff } from '../parts/diff.tsx';
 import { Section } from '../parts/facts.tsx';
 import { Field } from '../parts/field.tsx';
 import { Mark } from '../parts/marks.tsx';
 import { Refused } from '../parts/states.tsx';
-import { Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
+import { Changes } from './changes.tsx';
 
 /** Edits that may widen what is permitted: each waits until a person who is here takes it on. */
 export function Proposals({ policy }: { policy: Output<'policy'> }) {
@@ -34,40 +33,12 @@ export function Proposals({ policy }: { policy: Output<'policy'> }) {
                 Activate…
               </Button>
             </div>
-            <Difference proposal={proposal} />
+            <Changes {...proposal} />
           </li>
         ))}
       </ul>
       {activating !== undefined && <Activate proposal={activating} onClose={() => setActivating(undefined)} />}
     </Section>
-  );
-}
-
-/** What is approved is what is shown: the text itself, and why it may widen. */
-function Difference({ proposal: { changes, widens } }: { proposal: Proposal }) {
-  return (
-    <div className="flex flex-col gap-3">
-      {widens.length > 0 && (
-        <ul className="flex flex-col gap-1">
-          {widens.map((why) => (
-            <li key={why}>
-              It may widen what is permitted: <Text value={why} />.
-            </li>
-          ))}
-        </ul>
-      )}
-      {changes.map(({ id, before, after }) => (
-        <figure key={id} className="flex flex-col gap-1">
-          <figcaption className="flex items-center gap-2">
-            <Text value={id} className="font-mono text-small" />
-            <span className="text-faint text-small">
-              {before === null ? 'comes' : after === null ? 'goes' : 'changes'}
-            </span>
-          </figcaption>
-          <Diff before={before} after={after} />
-        </figure>
-      ))}
-    </div>
   );
 }
 
@@ -84,7 +55,7 @@ function Activate({ proposal, onClose }: { proposal: Proposal; onClose: () => vo
       onClose={onClose}
       onSubmit={() => reason !== '' && activate.run(undefined)}
     >
-      <Difference proposal={proposal} />
+      <Changes {...proposal} />
       <Field
         label="Why"
         required

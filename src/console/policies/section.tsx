@@ -5,7 +5,11 @@ import { Mark } from '../parts/marks.tsx';
 import { type Tab, TabBar } from '../parts/tabs.tsx';
 
 const IN_FORCE: Tab = { to: '/policies', label: 'In force', exact: true };
-const TABS: readonly Tab[] = [];
+const TABS: readonly Tab[] = [
+  { to: '/policies/editor', label: 'Editor' },
+  { to: '/policies/versions', label: 'Versions' },
+  { to: '/policies/grants', label: 'Grants' },
+];
 
 /** What is permitted, and how that changes: one section, a tab each. */
 export function Policies() {
