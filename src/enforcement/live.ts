@@ -1,5 +1,6 @@
 import { Canceller } from '../core/cancellation.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Decision } from '../core/decision.ts';
 import type { Destination } from '../core/exchange.ts';
 import type { Offered } from '../core/manifest.ts';
 import type { Caller } from '../core/principal.ts';
@@ -19,6 +20,8 @@ export class LiveExchange extends Canceller {
   destination: Destination | undefined;
   /** Known after `check tool manifest`. */
   offered: Offered | undefined;
+  /** Known after `decide`: accesses that temporary privilege alone permits, by which grants and until when. */
+  rests_on: readonly NonNullable<Decision['rests_on']>[] = [];
   cause: CutCause | undefined;
   /** Monotonic time at which it is cut, whatever it does. */
   ends_at = Number.POSITIVE_INFINITY;
@@ -134,6 +137,13 @@ export class Live {
   reviewPins(holds: (offered: Offered) => boolean): void {
     for (const exchange of this.#exchanges) {
       if (exchange.offered !== undefined && !holds(exchange.offered)) exchange.cut('stopped');
+    }
+  }
+
+  /** Looks at everything in flight again, after temporary privilege ended: what nothing else permits is cut. */
+  reviewGrants(open: (grant: string) => boolean): void {
+    for (const exchange of this.#exchanges) {
+      if (exchange.rests_on.some(({ grants }) => !grants.some(open))) exchange.cut('stopped');
     }
   }
 

@@ -35,7 +35,7 @@ export type EnforcementParts = {
   identity: Pick<Identity, 'authenticate' | 'loadRun' | 'now' | 'stops'> & {
     manifests: Pick<Manifests, 'check' | 'onChange'>;
   };
-  policy: Pick<PolicyEngine, 'decide' | 'visible'>;
+  policy: Pick<PolicyEngine, 'decide' | 'visible' | 'pinned' | 'isOpen' | 'onChange'>;
   ledger: Pick<Ledger, 'intent' | 'outcome' | 'refusal' | 'flood'>;
   state: Pick<StateWatch, 'version' | 'lease' | 'leased' | 'poll'>;
   bounds(): Bounds;
@@ -73,7 +73,6 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
     forward: forward({
       clock,
       now: () => identity.now(),
-      policy,
       exchangeMsMax: () => bounds().exchange_ms_max,
       leased: () => state.leased(),
       news: () => state.poll(),
@@ -95,5 +94,6 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
   });
   identity.stops.onChange(() => live.review(stopped));
   identity.manifests.onChange(() => live.reviewPins(pinned));
+  policy.onChange(() => live.reviewGrants((grant) => policy.isOpen(grant)));
   return { gateway: runner, live, table };
 }

@@ -1,4 +1,4 @@
-import type { Decision } from '../core/decision.ts';
+import type { Access, Decision, DecisionRequest } from '../core/decision.ts';
 import type { Answer, Intent } from '../core/exchange.ts';
 import type { Caller, Run } from '../core/principal.ts';
 import type { ExchangeFacts, StageCheck } from '../core/receipt.ts';
@@ -12,6 +12,15 @@ export class FactMissing extends Error {
     super(`no ${fact}: the stage that establishes it did not run`);
   }
 }
+
+/** What decides, held still. */
+export type PassRules = {
+  decide(request: DecisionRequest): Decision;
+  visible(
+    request: Omit<DecisionRequest, 'access'>,
+    candidates: readonly Pick<Access, 'action' | 'resource'>[],
+  ): readonly boolean[];
+};
 
 type ToolFacts = NonNullable<ExchangeFacts['tool']>;
 
@@ -41,6 +50,7 @@ export class Pass {
   #run: Run | undefined;
   #intent: Intent | undefined;
   #decisions: readonly Decision[] | undefined;
+  #rules: PassRules | undefined;
   #tool: ToolFacts | undefined;
   #receipt: string | undefined;
   #answer: Answer | Refusal | undefined;
@@ -87,6 +97,13 @@ export class Pass {
   }
   set decisions(decisions: readonly Decision[]) {
     this.#decisions = decisions;
+  }
+  /** The one version of the rules that this pass is decided by. */
+  get rules(): PassRules {
+    return present(this.#rules, 'rules');
+  }
+  set rules(rules: PassRules) {
+    this.#rules = rules;
   }
   /** The pin that what is asked for was found equal to. */
   get tool(): ToolFacts {

@@ -111,6 +111,7 @@ function open(replaced: Partial<Stages> = {}, shape: (table: Table) => Table = (
       }),
       checkToolManifest: () => undefined,
       decide: set((pass) => {
+        pass.rules = { decide: () => decision('permit'), visible: (_facts, candidates) => candidates.map(() => true) };
         pass.decisions = [decision('permit')];
       }),
       hold: hold(),
@@ -123,7 +124,6 @@ function open(replaced: Partial<Stages> = {}, shape: (table: Table) => Table = (
         exchangeMsMax: () => 10_000,
         leased: () => true,
         news: async () => {},
-        policy: { decide: () => decision('permit'), visible: (_facts, candidates) => candidates.map(() => true) },
         pinned: () => true,
         child: (pass, request) => runner.child(pass, request),
         digest: () => '',

@@ -11,6 +11,9 @@ const TOPIC = 'policy';
 export type SimulatedPolicy = {
   decide(request: DecisionRequest): Decision;
   visible(request: unknown, candidates: readonly unknown[]): readonly boolean[];
+  pinned(): Pick<SimulatedPolicy, 'decide' | 'visible'>;
+  isOpen(grant: string): boolean;
+  onChange(changed: () => void): () => void;
 };
 
 export async function openSimulatedPolicy(db: Database, state: StateWatch): Promise<SimulatedPolicy> {
@@ -23,9 +26,17 @@ export async function openSimulatedPolicy(db: Database, state: StateWatch): Prom
   state.onChange(async (_version, topics) => {
     if (topics.has(TOPIC)) await refresh();
   });
+  const visible = (_request: unknown, candidates: readonly unknown[]) => candidates.map(() => true);
+  const pinned = () => {
+    const now = permitted;
+    return { decide: ({ agent }: DecisionRequest) => (now.has(agent.id) ? PERMIT : DENY), visible };
+  };
   return {
-    decide: ({ agent }) => (permitted.has(agent.id) ? PERMIT : DENY),
-    visible: (_request, candidates) => candidates.map(() => true),
+    decide: (request) => pinned().decide(request),
+    visible,
+    pinned,
+    isOpen: () => false,
+    onChange: () => () => {},
   };
 }
 

@@ -28,6 +28,8 @@ export type IntentDraft = {
   claims: { proof?: ProofClaim | undefined };
   /** The state's version when the decision was made; if it is another at the commit, the item is `stale`. */
   decided_under: number;
+  /** When what permits it ends by itself, by the database's clock, if it does; one that has ended by the commit is `stale`. */
+  decided_until?: number | undefined;
 };
 
 export type IntentResult =

@@ -3,7 +3,7 @@ import { type Database, isStorageError, type Transaction } from '../../storage/i
 import { type Draft, EpochClosed, type EpochWriter } from './epoch.ts';
 
 /** What the state of the world must be for an item to be written, checked inside the transaction that writes it. */
-export type Demands = { decided_under: number; proof: ProofClaim | undefined };
+export type Demands = { decided_under: number; decided_until: number | undefined; proof: ProofClaim | undefined };
 
 export type Item = {
   draft: Draft;
@@ -38,6 +38,7 @@ export type GroupParts = {
 /** Above this nobody waits with hope: a request that would is refused at once. */
 export const WAITING_MAX = 8_192;
 const GROUP_MAX = 256;
+const FOREVER = Number.POSITIVE_INFINITY;
 const ATTEMPTS_MAX = 3;
 
 /**
@@ -138,12 +139,15 @@ export class GroupCommit {
   async #judge(tx: Transaction, group: readonly Item[], refused: Map<Item, ItemResult>): Promise<void> {
     if (!group.some(({ demands }) => demands !== undefined)) return;
     const version = await this.#parts.stateVersion(tx);
+    const timed = group.some(({ demands }) => demands?.decided_until !== undefined);
+    // What nobody put an end to costs no question about the time.
+    const now = timed ? await tx.now() : 0;
     const items: Item[] = [];
     const proofs: ProofClaim[] = [];
     for (const item of group) {
       if (item.demands === undefined) continue;
-      const { decided_under, proof } = item.demands;
-      if (decided_under !== version) refused.set(item, { kind: 'stale' });
+      const { decided_under, decided_until, proof } = item.demands;
+      if (decided_under !== version || (decided_until ?? FOREVER) <= now) refused.set(item, { kind: 'stale' });
       else if (proof !== undefined) {
         items.push(item);
         proofs.push(proof);

@@ -146,7 +146,8 @@ class GroupedLedger implements WorkingLedger {
 
   #intent(draft: IntentDraft, references: References): Promise<IntentResult> {
     const prepared = this.#drafter.intent(draft, references);
-    const demands = { decided_under: draft.decided_under, proof: draft.claims.proof };
+    const { decided_under, decided_until } = draft;
+    const demands = { decided_under, decided_until, proof: draft.claims.proof };
     const { id, time } = prepared.receipt;
     return new Promise((resolve) => {
       const settle = (result: ItemResult) => {

@@ -1,22 +1,25 @@
 import { discovered } from '../../controls/policy/index.ts';
 import type { Access, Decision, DecisionRequest } from '../../core/decision.ts';
 import { type Refusal, refuse } from '../../core/refusal.ts';
-import type { Pass } from '../pass.ts';
+import type { Pass, PassRules } from '../pass.ts';
 import type { StageRun } from '../pipeline.ts';
 
-export type Decider = {
-  decide(request: DecisionRequest): Decision;
-  visible(
-    request: Omit<DecisionRequest, 'access'>,
-    candidates: readonly Pick<Access, 'action' | 'resource'>[],
-  ): readonly boolean[];
-};
+export type Decider = PassRules;
 
-/** Every access of the exchange is decided; all must be permitted. */
-export function decide(policy: Decider): StageRun {
+/** Rules that change, and can be held still for one exchange. */
+export type Rules = Decider & { pinned(): Decider };
+
+/**
+ * Every access of the exchange is decided; all must be permitted. From here to its end the pass is under one version of the
+ * rules: a list that takes its time, or asks several servers, does not begin under one and end under another.
+ */
+export function decide(rules: Rules): StageRun {
   return (pass) => {
+    const policy = rules.pinned();
+    pass.rules = policy;
     const decisions = pass.intent.accesses.map((access) => decideAccess(policy, pass, access));
     pass.decisions = decisions;
+    pass.live.rests_on = pass.intent.effect === 'discover' ? [] : decisions.flatMap(({ rests_on }) => rests_on ?? []);
     const denied = decisions.findIndex((decision) => decision.effect === 'deny');
     if (denied < 0) return pass.intent.defect;
     const access = pass.intent.accesses[denied] as Access;

@@ -9,7 +9,7 @@ import type { Attempt, ChildRequest, ChildResult, ForwardIo } from '../attempt.t
 import type { CutCause } from '../live.ts';
 import type { Pass } from '../pass.ts';
 import type { StageRun, Verdict } from '../pipeline.ts';
-import { type Decider, factsOf } from './decide.ts';
+import { factsOf } from './decide.ts';
 
 /** How long a protocol may take to let go of an exchange that was cut, before the answer no longer waits for it. */
 const CUT_GRACE_MS = 100;
@@ -31,7 +31,6 @@ export type Forwarding = {
   leased(): boolean;
   /** Resolves when this replica has asked for the rules anew, whatever came of it; within a second. */
   news(): Promise<void>;
-  policy: Decider;
   /** Whether what a server offers is what was pinned. */
   pinned(offered: Offered): boolean;
   /** Takes a request of the upstream's through the whole table. */
@@ -50,7 +49,8 @@ export function forward(from: Forwarding): StageRun {
     if (live.cause !== undefined) pass.answer = cutRefusal(pass);
     else if (!from.leased()) pass.answer = refuse('lease_lapsed', 'no news of revocations for more than a second');
     else {
-      const left_ms = Math.min(pass.run.expires_at - from.now(), from.exchangeMsMax());
+      const ends = Math.min(pass.run.expires_at, ...pass.live.rests_on.map(({ until }) => until));
+      const left_ms = Math.min(ends - from.now(), from.exchangeMsMax());
       live.ends_at = from.clock.monotonic() + left_ms;
       return untilCut(from.clock, pass, () => pass.attempt.forward(intent, io));
     }
@@ -89,7 +89,7 @@ class PassIo implements ForwardIo {
 
   visible(candidates: readonly Pick<Access, 'action' | 'resource'>[]): readonly boolean[] {
     const pass = this.#pass;
-    const visible = this.#from.policy.visible(factsOf(pass), candidates);
+    const visible = pass.rules.visible(factsOf(pass), candidates);
     const names = candidates.filter((_, at) => visible[at]).map(({ resource }) => `${resource.type}::${resource.id}`);
     pass.listed = { count: (pass.listed?.count ?? 0) + names.length, digest: this.#from.digest(names) };
     return visible;

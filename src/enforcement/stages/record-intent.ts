@@ -24,9 +24,16 @@ export function recordIntent(from: RecordIntent): StageRun {
       payload: pass.intent.payload,
       claims: { proof: pass.caller.proof },
       decided_under: pass.decided_under,
+      decided_until: endOf(pass),
     };
     return from.intent(draft).then((recorded) => keep(pass, recorded));
   };
+}
+
+/** Temporary privilege may end between the decision and its record; then it permits nothing. */
+function endOf({ live }: Pass): number | undefined {
+  if (live.rests_on.length === 0) return undefined;
+  return Math.min(...live.rests_on.map(({ until }) => until));
 }
 
 function keep(pass: Pass, recorded: IntentResult): Verdict {
