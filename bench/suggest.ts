@@ -26,7 +26,7 @@ export async function run({ quick, progress, runs, tools }: Options): Promise<Re
   for (const [name, world] of worlds) {
     for (const method of ['suggested', 'naive'] as const) {
       progress(`suggest: ${name}, ${method}`);
-      const figures = figuresOf(method, world, folds);
+      const figures = await figuresOf(method, world, folds);
       results[`${method}, ${name}`] = figures;
       if (method === 'suggested') bars.push(...barsOf(name, figures));
     }
@@ -42,12 +42,13 @@ function barsOf(name: string, figures: Figures): Report['bars'] {
   ];
 }
 
-function figuresOf(method: Method, world: World, folds: number): Figures {
+async function figuresOf(method: Method, world: World, folds: number): Promise<Figures> {
   const cpu = process.cpuUsage();
-  const scores = Array.from({ length: folds }, (_, fold) => {
+  const scores: Score[] = [];
+  for (let fold = 0; fold < folds; fold += 1) {
     const { train, test } = split(world.runs, fold);
-    return scoreOf(method, train, test, world);
-  });
+    scores.push(await scoreOf(method, train, test, world));
+  }
   const { user } = process.cpuUsage(cpu);
   const sum = (count: (score: Score) => number): number => scores.reduce((total, score) => total + count(score), 0);
   return {

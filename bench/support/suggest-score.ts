@@ -44,10 +44,22 @@ export function idOf(tool: string): string {
   return tool.includes('/') ? tool : `tools/${tool}`;
 }
 
-export function scoreOf(method: Method, train: readonly RunLine[], test: readonly RunLine[], world: World): Score {
+export async function scoreOf(
+  method: Method,
+  train: readonly RunLine[],
+  test: readonly RunLine[],
+  world: World,
+): Promise<Score> {
   const tools = toolsOf(world, train);
   const records = new Map(tools.map(({ name, inputSchema }) => [name, argumentsOf(inputSchema)]));
-  const learnt = method === 'suggested' ? learn(train.flatMap(usesOf), (tool) => records.get(tool)) : naive(train);
+  const learnt =
+    method === 'suggested'
+      ? await learn(
+          train.flatMap(usesOf),
+          (_, { id }) => records.get(id),
+          async () => {},
+        )
+      : naive(train);
   const texts = learnt.flatMap((one) => one.tools.map((tool) => permitOf(one, tool, [])));
   const engine = engineFor(texts, tools);
   return { ...judge(engine, test), ...countsOf(learnt), policies: texts.join('\n\n') };
@@ -77,13 +89,24 @@ function naive(train: readonly RunLine[]): Learnt[] {
     job,
     runs: 0,
     calls: 0,
-    tools: [...tools].map((tool) => ({ tool, uses: [], conditions: [] })),
+    tools: [...tools].map((tool) => ({ ...resourceOf(tool), uses: [], conditions: [] })),
   }));
 }
 
 function usesOf(line: RunLine, at: number): Use[] {
   const run = runFacts(line);
-  return callsOf(line).map((call, n) => ({ agent: line.agent, run, ...call, time: at * 1_000 + n, receipt: '' }));
+  return callsOf(line).map(({ tool, args }, n) => ({
+    agent: line.agent,
+    run,
+    ...resourceOf(tool),
+    args,
+    time: at * 1_000 + n,
+    receipt: '',
+  }));
+}
+
+function resourceOf(id: string): Pick<Use, 'action' | 'resource'> {
+  return { action: 'tool.call', resource: { type: 'Tool', id } };
 }
 
 function runFacts({ run, job, agent, subject }: RunLine): Use['run'] {

@@ -7,6 +7,7 @@ import type {
   PolicyEngine,
   PolicySets,
   RecordedDecisions,
+  Suggestions,
 } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
 import type { AgentWorkload, Fault, Upstream } from './contract/index.ts';
@@ -74,6 +75,8 @@ export type ApiPorts = {
   decisions: Pick<PolicyEngine, 'visible' | 'set'>;
   /** What policy decided, read back from the log. */
   recorded: RecordedDecisions;
+  /** The least policy that would have permitted what was done. */
+  suggestions: Suggestions;
   /** Decisions told in full, under whatever set made them. */
   explainer: Explainer;
   ledger: LedgerPort;

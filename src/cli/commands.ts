@@ -221,6 +221,12 @@ export const COMMANDS: readonly Entry[] = [
     'The active policies and the proposals',
     async () => (await import('./commands/policy-set.ts')).list,
   ),
+  entry(
+    'Write',
+    'policy suggest',
+    'The least policy for what agents did, with its evidence',
+    async () => (await import('./commands/policy-suggest.ts')).suggest,
+  ),
   entry('Write', 'policy check', 'Check policy files', async () => (await import('./commands/policy.ts')).check),
   entry('Write', 'policy test', 'Run policy test cases', async () => (await import('./commands/policy.ts')).test),
   entry('Write', 'policy format', 'Format policy files', async () => (await import('./commands/policy.ts')).format),

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type Api, openApi } from '../api/index.ts';
 import type { Config } from '../config/index.ts';
-import { FULFILLABLE, openAnalysis } from '../controls/policy/index.ts';
+import { createSuggestions, FULFILLABLE, openAnalysis } from '../controls/policy/index.ts';
 import { type Egress, type Enforcement, openEnforcement, type Table } from '../enforcement/index.ts';
 import {
   METADATA_PATH as AUTHZEN_METADATA_PATH,
@@ -195,6 +196,12 @@ export async function openPeopleSide(
     grants: controls.policy.grants,
     decisions: controls.policy.engine,
     recorded: controls.recorded,
+    suggestions: createSuggestions({
+      recorded: controls.recorded,
+      clock,
+      policies: () => controls.policy.sets.list(),
+      pause: () => setImmediate(),
+    }),
     explainer: controls.policy.explainer,
     ledger: controls.ledger,
     gateway: {

@@ -19,6 +19,7 @@ import {
   type PeopleSettings,
 } from '../../src/controls/identity/index.ts';
 import {
+  createSuggestions,
   FULFILLABLE,
   openAnalysis,
   openPolicy,
@@ -164,6 +165,11 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
   await watch.start();
   const upstreams: UpstreamState[] = [];
   const state: Partial<GatewayState> = {};
+  const recorded = openRecorded({
+    ledger,
+    archive: openArchive({ db, key: ledgerKeys.payload }),
+    records: () => openRecords(db),
+  });
   const api = await openApi({
     clock,
     identity,
@@ -177,10 +183,12 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
     }),
     grants: policy.grants,
     decisions: policy.engine,
-    recorded: openRecorded({
-      ledger,
-      archive: openArchive({ db, key: ledgerKeys.payload }),
-      records: () => openRecords(db),
+    recorded,
+    suggestions: createSuggestions({
+      recorded,
+      clock,
+      policies: () => policy.sets.list(),
+      pause: () => Promise.resolve(),
     }),
     explainer: policy.explainer,
     ledger,

@@ -36,6 +36,13 @@ export type { Input, Operation, Output, Parsed } from './routes.ts';
 export { ROUTES } from './routes.ts';
 export type { TrustDomain } from './spiffe.ts';
 export type { Fault, Status, Upstream, Waiting } from './status.ts';
+export type {
+  SuggestedClause,
+  SuggestedCondition,
+  Suggestion,
+  SuggestionSummary,
+  UnusedPrivilege,
+} from './suggestions.ts';
 export type { ToolDetail, ToolPart } from './tools.ts';
 export { PART_KINDS, PART_STATES, partWord } from './tools.ts';
 export type { VaultEntry } from './vault.ts';

@@ -16,6 +16,7 @@ import { EVERYONE, get, type Route } from './route.ts';
 import { json } from './scalars.ts';
 import { spiffeRoutes } from './spiffe.ts';
 import { statusRoutes } from './status.ts';
+import { suggestionRoutes } from './suggestions.ts';
 import { toolRoutes } from './tools.ts';
 import { vaultRoutes } from './vault.ts';
 
@@ -34,6 +35,7 @@ export const ROUTES = {
   ...policyAnalysisRoutes,
   ...policyLifeRoutes,
   ...grantRoutes,
+  ...suggestionRoutes,
   ...toolRoutes,
   ...logRoutes,
   ...spiffeRoutes,

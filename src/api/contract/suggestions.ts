@@ -79,9 +79,8 @@ const summary = {
   calls: z.number().int(),
   first_seen: time,
   last_seen: time,
-  /** How many clauses are not in force yet, and how many permits were not used. */
-  new_clauses: z.number().int(),
-  unused_count: z.number().int(),
+  /** Tools, and whatever else was asked for by name. */
+  resources: z.number().int(),
 };
 
 /** What was read: from when on, how many decisions, and how many of them could not be read again. */

@@ -16,6 +16,7 @@ import { policyAnalysisHandlers } from './policy-analysis.ts';
 import { policyLifeHandlers } from './policy-life.ts';
 import { spiffeHandlers } from './spiffe.ts';
 import { statusHandlers } from './status.ts';
+import { suggestionHandlers } from './suggestions.ts';
 import { toolHandlers } from './tools.ts';
 import { vaultHandlers } from './vault.ts';
 
@@ -37,6 +38,7 @@ export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: Str
       ...policyAnalysisHandlers(ports),
       ...policyLifeHandlers(ports),
       ...grantHandlers(ports),
+      ...suggestionHandlers(ports),
       ...toolHandlers(ports),
       ...logHandlers(ports),
       ...spiffeHandlers(ports),

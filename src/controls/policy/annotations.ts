@@ -12,7 +12,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 const APPROVE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?: quorum=[1-9][0-9]?)?$/;
 const TEXT_CHARACTERS_MAX = 500;
 /** Annotations that describe a policy; all others are obligations or change what it does. */
-const DESCRIPTIVE: readonly string[] = ['id', 'reason', 'public', 'shadow'];
+const DESCRIPTIVE: readonly string[] = ['id', 'reason', 'public', 'evidence', 'shadow'];
 
 export function readAnnotations(
   policy: PolicySource,

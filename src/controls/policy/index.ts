@@ -57,6 +57,13 @@ export {
 export { createReplay, type Replay, type Replayed } from './replay/replay.ts';
 export { setByDigest, setOfFiles } from './replay/sets.ts';
 export { policyMigrations } from './store.ts';
+export {
+  createSuggestions,
+  type SuggestedClause,
+  type Suggestion,
+  type SuggestionSummary,
+  type Suggestions,
+} from './suggest/suggestions.ts';
 export type {
   ActiveSet,
   ClauseValue,

@@ -96,10 +96,11 @@ export const LIST_WHAT_YOU_MAY_USE = 'list-what-you-may-use';
 export const RESERVED_IDS: readonly string[] = [DEFAULT_DENY, ARGUMENT_CHECK, DELEGATION_SCOPE, LIST_WHAT_YOU_MAY_USE];
 
 /**
- * Annotations that each protocol's column of the pipeline can carry out. `id`, `reason` and `public` describe; `approve`
+ * Annotations that each protocol's column of the pipeline can carry out. `id`, `reason` and `public` describe, and
+ * `evidence` names the receipts of the calls that a permit was learnt from; `approve`
  * ends in a hold; `shadow` is recorded. Masks, limits, validators and row filters join with the stages that do them.
  */
 export const FULFILLABLE: Readonly<Record<string, readonly string[]>> = {
-  mcp: ['id', 'reason', 'public', 'approve', 'shadow'],
-  authzen: ['id', 'reason', 'public', 'approve', 'shadow'],
+  mcp: ['id', 'reason', 'public', 'evidence', 'approve', 'shadow'],
+  authzen: ['id', 'reason', 'public', 'evidence', 'approve', 'shadow'],
 };

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
+import type { EntityRef } from '../../../core/principal.ts';
 import type { ArgumentRecord, ArgumentType } from '../argument-types.ts';
 import type { Scalar, Value } from './shapes.ts';
 import type { Use } from './use.ts';
@@ -8,8 +9,8 @@ import type { Use } from './use.ts';
  * Agents and runs are numbered, so that what is held out is a run and never half of one.
  */
 export type Table = {
-  job: string;
-  tool: string;
+  action: string;
+  resource: EntityRef;
   uses: readonly Use[];
   /** Ordinals, by row. */
   agents: readonly number[];

@@ -1,3 +1,4 @@
+import type { EntityRef } from '../../../core/principal.ts';
 import type { ArgumentRecord } from '../argument-types.ts';
 import { type Candidate, candidatesFor } from './candidates.ts';
 import { choose, type Offer, RISK_BUDGET, RISK_MAX } from './choose.ts';
@@ -20,7 +21,8 @@ export type Learnt = {
 };
 
 export type LearntTool = {
-  tool: string;
+  action: string;
+  resource: EntityRef;
   /** Rows of the agent's own use; empty where others of the job use the tool and this agent most likely will. */
   uses: readonly Use[];
   conditions: readonly LearntCondition[];
@@ -43,34 +45,52 @@ export type Rule =
   /** Arguments that no call has given. */
   | { kind: 'absent'; paths: readonly (readonly string[])[] };
 
-export type ArgumentsOf = (tool: string) => ArgumentRecord | undefined;
+export type ArgumentsOf = (action: string, resource: EntityRef) => ArgumentRecord | undefined;
+/** Lets others have the processor: called between pieces of some milliseconds. */
+export type Pause = () => Promise<void>;
 
 /** What one tool would be given in one job, tried out. */
 type Tried = { table: Table; trials: readonly (readonly Trial[])[] };
 type Work = { runsOf: readonly number[]; calls: number; tried: readonly Tried[] };
 
-export function learn(uses: readonly Use[], argumentsOf: ArgumentsOf): Learnt[] {
-  const jobs = groupBy(uses, ({ run }) => run.job);
-  return [...jobs].flatMap(([job, own]) => learnJob(job, own, argumentsOf));
+export async function learn(uses: readonly Use[], argumentsOf: ArgumentsOf, pause: Pause): Promise<Learnt[]> {
+  const learnt: Learnt[] = [];
+  for (const [job, own] of groupBy(uses, ({ run }) => run.job))
+    learnt.push(...(await learnJob(job, own, argumentsOf, pause)));
+  return learnt;
 }
 
-function learnJob(job: string, uses: readonly Use[], argumentsOf: ArgumentsOf): Learnt[] {
+/** @param uses of all agents in this job, in the order of time. */
+async function learnJob(job: string, uses: readonly Use[], argumentsOf: ArgumentsOf, pause: Pause): Promise<Learnt[]> {
   const agents = [...new Set(uses.map(({ agent }) => agent))].sort();
   const runs = numbered(uses.map(runKey));
   const partOfRun = partsOf(uses, runs);
   const runsOf = agents.map((agent) => new Set(uses.filter((use) => use.agent === agent).map(runKey)).size);
-  const tried = [...groupBy(uses, ({ tool }) => tool)].map(([tool, rows]): Tried => {
-    const table = tableOf(job, tool, rows, agents, runs, argumentsOf(tool));
+  const tried: Tried[] = [];
+  for (const rows of groupBy(uses, resourceKey).values()) {
+    const table = tableOf(rows, agents, runs, argumentsOf);
     const parts = rows.map((use) => partOfRun.get(runKey(use)) as number);
-    const trials = table.columns.map((column) =>
-      candidatesFor(column).map((candidate) => tryOut(candidate, column, table, parts, agents.length)),
-    );
-    return { table, trials };
-  });
+    const trials: Trial[][] = [];
+    for (const column of table.columns) {
+      const own: Trial[] = [];
+      for (const candidate of candidatesFor(column)) {
+        await pause();
+        own.push(tryOut(candidate, column, table, parts, agents.length));
+      }
+      trials.push(own);
+    }
+    tried.push({ table, trials });
+  }
   const work = { runsOf, calls: uses.length, tried };
-  return agents.map((agent, at) => learnAgent(agent, at, job, uses, work));
+  const learnt: Learnt[] = [];
+  for (const [at, agent] of agents.entries()) {
+    await pause();
+    learnt.push(learnAgent(agent, at, job, uses, work));
+  }
+  return learnt;
 }
 
+const resourceKey = ({ action, resource }: Use): string => JSON.stringify([action, resource.type, resource.id]);
 const runKey = ({ agent, run }: Use): string => JSON.stringify([agent, run.id]);
 
 function numbered(keys: readonly string[]): ReadonlyMap<string, number> {
@@ -92,16 +112,16 @@ function partsOf(uses: readonly Use[], runs: ReadonlyMap<string, number>): Reado
 }
 
 function tableOf(
-  job: string,
-  tool: string,
   uses: readonly Use[],
   agents: readonly string[],
   runs: ReadonlyMap<string, number>,
-  record: ArgumentRecord | undefined,
+  argumentsOf: ArgumentsOf,
 ): Table {
+  const { action, resource } = uses[0] as Use;
+  const record = argumentsOf(action, resource);
   return {
-    job,
-    tool,
+    action,
+    resource,
     uses,
     agents: uses.map(({ agent }) => agents.indexOf(agent)),
     runs: uses.map((use) => runs.get(runKey(use)) as number),
@@ -140,7 +160,8 @@ function learnAgent(agent: string, at: number, job: string, uses: readonly Use[]
       const conditions = chosen.filter((offer) => offer.tool === tool).map(({ make }) => make());
       return [
         {
-          tool: table.tool,
+          action: table.action,
+          resource: table.resource,
           uses: table.uses.filter((_, row) => table.agents[row] === at),
           conditions: conditions.filter((condition) => condition !== undefined),
         },

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../../core/json.ts';
+import type { EntityRef } from '../../../core/principal.ts';
 
 /** What policy may compare an argument with. */
 export type RunFacts = {
@@ -9,12 +10,12 @@ export type RunFacts = {
   subject: { id: string; name: string } | null;
 };
 
-/** One call that was let through. */
+/** One access that was permitted: a call of a tool, most often. */
 export type Use = {
   agent: string;
   run: RunFacts;
-  /** `server/tool`. */
-  tool: string;
+  action: string;
+  resource: EntityRef;
   args: JsonObject;
   /** Milliseconds since the epoch. */
   time: number;

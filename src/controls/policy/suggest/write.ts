@@ -9,19 +9,19 @@ export function permitOf(
   learnt: LearntTool,
   receipts: readonly string[],
 ): string {
-  const { tool, conditions } = learnt;
+  const { action, resource, conditions } = learnt;
   const rules = conditions.map(({ rule }) => rule);
   const conjuncts = [`context.run.job == ${cedarString(job)}`, ...rules.map(conditionOf)];
   const evidence = receipts.length === 0 ? [] : [`@evidence(${cedarString(receipts.join(' '))})`];
   return [
-    `@id(${cedarString(idOf(agent, job, tool))})`,
-    `@reason(${cedarString(plainSentence(`${agent} in ${job} used ${tool}. ${sentenceOf(rules)}`.trim(), REASON_MAX))})`,
-    `@public(${cedarString(plainSentence(`Use ${tool}. ${sentenceOf(rules)}`.trim(), REASON_MAX))})`,
+    `@id(${cedarString(idOf(agent, job, learnt))})`,
+    `@reason(${cedarString(plainSentence(`${agent} in ${job} used ${resource.id}. ${sentenceOf(rules)}`.trim(), REASON_MAX))})`,
+    `@public(${cedarString(plainSentence(`Use ${resource.id}. ${sentenceOf(rules)}`.trim(), REASON_MAX))})`,
     ...evidence,
     'permit (',
     `  principal == Agent::${cedarString(agent)},`,
-    '  action == Action::"tool.call",',
-    `  resource == Tool::${cedarString(tool)}`,
+    `  action == Action::${cedarString(action)},`,
+    `  resource == ${resource.type}::${cedarString(resource.id)}`,
     ')',
     `when {\n  ${conjuncts.join(' &&\n  ')}\n};`,
   ].join('\n');
@@ -31,12 +31,13 @@ const REASON_MAX = 480;
 const ID_PART_MAX = 28;
 
 /** The digest keeps ids apart that look alike once what no id may hold is gone. */
-export function idOf(agent: string, job: string, tool: string): string {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([agent, job, tool]))
-    .digest('hex')
-    .slice(0, 8);
-  const parts = [agent, job, tool].map((part) => part.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, ID_PART_MAX));
+export function idOf(agent: string, job: string, of: Pick<LearntTool, 'action' | 'resource'>): string {
+  const { action, resource } = of;
+  const named = JSON.stringify([agent, job, action, resource.type, resource.id]);
+  const digest = createHash('sha256').update(named).digest('hex').slice(0, 8);
+  const parts = [agent, job, resource.id].map((part) =>
+    part.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, ID_PART_MAX),
+  );
   return `use-${parts.join('-')}-${digest}`;
 }
 
