@@ -3,7 +3,10 @@ import type { AgentFacts } from '../../../core/principal.ts';
 import type { PolicyFile, PolicyProblem } from '../types.ts';
 
 /** An agent as policies and analyses know it. */
-export type KnownAgent = AgentFacts & { purposes: readonly string[]; users: readonly string[] };
+export type KnownAgent = AgentFacts & {
+  /** What its runs may be for; undefined where nobody has said. */
+  purposes: readonly string[] | undefined;
+};
 
 export const LINT_KINDS = [
   'shadowed',

@@ -1,6 +1,6 @@
 import type { EntityStore } from './environment.ts';
 import { addLong, isLong, type Long, multiplyLong, negateLong, subtractLong } from './long.ts';
-import { Failure, Partial, type Result, UNKNOWN } from './results.ts';
+import { Failure, MAYBE_ABSENT, Partial, type Result, UNKNOWN } from './results.ts';
 import { Datetime, Duration } from './time.ts';
 import { CedarRecord, CedarSet, Entity, equalValues, typeName, type Value } from './values.ts';
 
@@ -142,6 +142,7 @@ export function getAttribute(from: Result, name: string, entities: EntityStore):
 export function hasAttribute(from: Result, name: string, entities: EntityStore): Result {
   if (from instanceof CedarRecord) {
     const field = from.fields.get(name);
+    if (field === MAYBE_ABSENT) return UNKNOWN;
     return field instanceof Failure ? field : field !== undefined;
   }
   if (from instanceof Entity) return entities.find(from)?.attributes.has(name) ?? false;

@@ -34,6 +34,12 @@ const CERTAIN_FAILURE = new Failure('fails whatever the unknown values are');
 /** A value of which nothing is known, not even that reading it succeeds. */
 export const UNKNOWN = PARTIALS[MAY_BE_TRUE | MAY_BE_FALSE | MAY_FAIL] as Partial;
 
+/**
+ * Stands in a record for a field that is not known to be there, nor to be readable. Only an analysis makes such records; a request has its
+ * arguments or has them not.
+ */
+export const MAYBE_ABSENT = new Partial(MAY_BE_TRUE | MAY_BE_FALSE | MAY_FAIL);
+
 export function fromMask(mask: number): Result {
   if (mask === MAY_BE_TRUE) return true;
   if (mask === MAY_BE_FALSE) return false;
