@@ -229,6 +229,18 @@ export const COMMANDS: readonly Entry[] = [
   ),
   entry('Write', 'policy check', 'Check policy files', async () => (await import('./commands/policy.ts')).check),
   entry('Write', 'policy test', 'Run policy test cases', async () => (await import('./commands/policy.ts')).test),
+  entry(
+    'Write',
+    'policy lint',
+    'What is dead, contradictory or too broad',
+    async () => (await import('./commands/policy-analysis.ts')).lint,
+  ),
+  entry(
+    'Write',
+    'policy diff',
+    'Who gains and who loses what between two sets',
+    async () => (await import('./commands/policy-analysis.ts')).diff,
+  ),
   entry('Write', 'policy format', 'Format policy files', async () => (await import('./commands/policy.ts')).format),
   entry('Write', 'config check', 'Check sallyport.yaml', async () => (await import('./commands/config.ts')).check),
   entry('Prove', 'verify', 'Check a log or a proof offline', async () => (await import('./commands/verify.ts')).verify),

@@ -35,6 +35,7 @@ export const EXTRA_IMPORTS: Record<string, { may: readonly string[]; because: st
   'cli/commands/demo.ts': { may: ['config', '.'], because: '`demo` drives a gateway of its own' },
   'cli/commands/config.ts': { may: ['config'], because: '`config check` works offline' },
   'cli/commands/policy.ts': { may: ['config', 'controls/policy'], because: 'check, test and format work offline' },
+  'cli/commands/policy-analysis.ts': { may: ['config', 'controls/policy'], because: 'lint and diff work offline' },
   'cli/commands/verify.ts': { may: ['controls/audit'], because: 'a stranger verifies without a gateway' },
   'cli/commands/audit.ts': { may: ['.'], because: '`audit fork` needs a stopped gateway' },
   'cli/commands/here.ts': { may: ['config'], because: 'says whether there is a configuration at all' },

@@ -61,7 +61,7 @@ export const witness = z
     action: z.string(),
     resource: z.string(),
     args: z.record(z.string(), json),
-    /** The same question for the command line. */
+    /** The same question for the command line; empty where it is a server that asks. */
     command: z.string(),
   })
   .meta({ id: 'Witness' });

@@ -156,7 +156,8 @@ function askedFor(one: PolicyCase): { action: string; resource: EntityRef } {
   return { action: one.action ?? '', resource: { type, id: id.replace(/^"(.*)"$/s, '$1') } };
 }
 
-function catalogsOf(file: CaseFile): ServerCatalog[] {
+/** What the file says that servers offer. */
+export function catalogsOf(file: CaseFile): ServerCatalog[] {
   const servers = new Map<string, { tools: ToolDefinition[]; prompts: PromptDefinition[] }>();
   const at = (id: string): { server: string; name: string } => {
     const slash = id.indexOf('/');

@@ -9,8 +9,12 @@
  * disagreement switches back to it. Rejected: OPA (a second runtime to compile with), CEL (expressions without a policy
  * model), generated JavaScript source (`new Function` turns a bug in an escape into code execution).
  */
+export { diffPolicies } from './analysis/diff.ts';
+export { lintPolicies } from './analysis/lint.ts';
+export { offlineRegistration } from './analysis/offline.ts';
 export { type AnalysisParts, openAnalysis, type PolicyAnalysis } from './analysis/open.ts';
 export type { Registration } from './analysis/registration.ts';
+export { allAtOnce } from './analysis/slices.ts';
 export type {
   Difference,
   Finding,

@@ -97,14 +97,22 @@ function look(
 function engineOf(files: readonly PolicyFile[]): PolicyEngine {
   const quiet = () => undefined;
   const clock = { now: () => 0, monotonic: () => 0, after: () => quiet };
-  const engine = createEngine({ clock, onDisagreement: quiet, report: quiet }, createPolicySet(readPolicies(files, FULFILLABLE)));
+  const engine = createEngine(
+    { clock, onDisagreement: quiet, report: quiet },
+    createPolicySet(readPolicies(files, FULFILLABLE)),
+  );
   engine.useCatalog(WORLD.catalogs);
   return engine;
 }
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { pairs: { type: 'string' }, requests: { type: 'string' }, seed: { type: 'string' }, quick: { type: 'boolean' } },
+    options: {
+      pairs: { type: 'string' },
+      requests: { type: 'string' },
+      seed: { type: 'string' },
+      quick: { type: 'boolean' },
+    },
   });
   const pairs = Number(values.pairs ?? (values.quick === true ? 40 : 200));
   const requests = Number(values.requests ?? (values.quick === true ? 2_000 : 100_000));
@@ -113,8 +121,12 @@ if (import.meta.main) {
   const { user } = process.cpuUsage(begun);
   console.log(`pairs of sets                      ${figures.pairs}, of which ${figures.equal} are equal`);
   console.log(`principal x action x resource      ${figures.compared} compared, ${figures.undecided} not decided`);
-  console.log(`gains, losses and changes          ${figures.differences} reported, ${figures.confirmed} confirmed by the engine`);
-  console.log(`random requests                    ${figures.requests} (${requests} a pair), ${figures.differing} differ`);
+  console.log(
+    `gains, losses and changes          ${figures.differences} reported, ${figures.confirmed} confirmed by the engine`,
+  );
+  console.log(
+    `random requests                    ${figures.requests} (${requests} a pair), ${figures.differing} differ`,
+  );
   console.log(`random differences not reported    ${figures.missed.length}`);
   console.log(`differences between equal sets     ${figures.invented.length}`);
   console.log(`CPU time                           ${(user / 1e6).toFixed(1)} s`);

@@ -29,7 +29,18 @@ type Rule = {
 };
 
 export const TEXTS = ['reports/q1', 'reports', 'a', 'acme', 'acme/app', 'secret', '', 'bug', 'x'];
-export const PATTERNS = ['reports/*', '*..*', 'reports/2026/*', '*.md', 'acme/*', '*', '*secret*', 'a*', '*/q?', 'a*c*'];
+export const PATTERNS = [
+  'reports/*',
+  '*..*',
+  'reports/2026/*',
+  '*.md',
+  'acme/*',
+  '*',
+  '*secret*',
+  'a*',
+  '*/q?',
+  'a*c*',
+];
 export const NUMBERS = [0, 1, 10, 100, -5, 4096];
 const AMOUNTS = ['0.0', '10.0', '99.99', '100.0', '0.0001'];
 const RANGES = ['10.0.0.0/8', '10.1.0.0/16', '192.168.0.0/16', '127.0.0.1', '::1', '2001:db8::/32'];
@@ -64,7 +75,8 @@ const optional =
 const RUN: readonly Make[] = [
   (dice) => `context.run.job == ${quoted(dice.pick(['triage', 'report', 'build', 'refund', 'other']))}`,
   (dice) => `context.run has purpose && context.run.purpose == ${quoted(dice.pick(['support', 'audit']))}`,
-  (dice) => `context.run has subject && context.run.subject.name ${dice.pick(['== "ann"', 'like "*@acme"', '!= "bob"'])}`,
+  (dice) =>
+    `context.run has subject && context.run.subject.name ${dice.pick(['== "ann"', 'like "*@acme"', '!= "bob"'])}`,
   (dice) => `context.credential.kind ${dice.pick(['==', '!='])} ${quoted(dice.pick(['dpop', 'bearer']))}`,
   (dice) => `principal.jobs.contains(${quoted(dice.pick(['triage', 'build']))})`,
   () => 'principal.owner == "ops"',
@@ -88,8 +100,14 @@ const ARGUMENTS: Readonly<Record<string, readonly Make[]>> = {
     () => 'context.args.owner == context.args.repo',
     optional('milestone', long('context.args.milestone')),
     optional('labels', (dice) => `context.args.labels.contains(${quoted(dice.pick(LABELS))})`),
-    optional('labels', (dice) => `context.args.labels.${dice.pick(['containsAny', 'containsAll'])}(["bug", ${quoted(dice.pick(LABELS))}])`),
-    optional('labels', (dice) => dice.pick(['context.args.labels.isEmpty()', '["bug", "ui"].containsAll(context.args.labels)'])),
+    optional(
+      'labels',
+      (dice) =>
+        `context.args.labels.${dice.pick(['containsAny', 'containsAll'])}(["bug", ${quoted(dice.pick(LABELS))}])`,
+    ),
+    optional('labels', (dice) =>
+      dice.pick(['context.args.labels.isEmpty()', '["bug", "ui"].containsAll(context.args.labels)']),
+    ),
     optional('state', (dice) => `context.args.state == ${quoted(dice.pick(['open', 'closed', 'lost']))}`),
   ],
   'pay/refund': [
@@ -186,6 +204,8 @@ function editedRule(dice: Chance, one: Rule, kind: number): Rule {
   if (kind === 2) return { ...one, conditions: [...one.conditions, condition(dice, tool, one.effect)] };
   if (kind === 3) return { ...one, conditions: one.conditions.slice(1) };
   if (kind === 4) return { ...one, by: one.by === '&&' ? '||' : '&&' };
-  const nudged = one.conditions.map((part) => part.replace(/\d+/, (digits) => String(Number(digits) + 1)).replace('<=', '<'));
+  const nudged = one.conditions.map((part) =>
+    part.replace(/\d+/, (digits) => String(Number(digits) + 1)).replace('<=', '<'),
+  );
   return { ...one, conditions: nudged };
 }

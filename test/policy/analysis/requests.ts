@@ -1,7 +1,7 @@
 import type { DecisionRequest } from '../../../src/core/decision.ts';
 import type { JsonObject, JsonValue } from '../../../src/core/json.ts';
-import { LOWEST_LABEL } from '../../../src/core/label.ts';
 import { isJsonObject } from '../../../src/core/json.ts';
+import { LOWEST_LABEL } from '../../../src/core/label.ts';
 import { type Chance, NUMBERS, PATTERNS, TEXTS } from './pairs.ts';
 import { AGENTS, TOOLS } from './world.ts';
 
@@ -9,7 +9,8 @@ import { AGENTS, TOOLS } from './world.ts';
 export function randomRequest(dice: Chance): DecisionRequest {
   const agent = dice.pick(AGENTS);
   const tool = dice.pick(Object.keys(TOOLS));
-  const actors = dice.integer(4) === 0 ? [...AGENTS.filter(() => dice.integer(3) === 0).map(({ id }) => id), agent.id] : [];
+  const actors =
+    dice.integer(4) === 0 ? [...AGENTS.filter(() => dice.integer(3) === 0).map(({ id }) => id), agent.id] : [];
   const { id, owner, version, jobs, purposes } = agent;
   const name = dice.pick(['ann', 'bob', 'eve@acme', 'x']);
   return {
@@ -23,7 +24,14 @@ export function randomRequest(dice: Chance): DecisionRequest {
       opened_by: id,
       purpose: dice.integer(2) === 0 ? null : (dice.pick([...(purposes ?? []), null]) ?? null),
       subject: dice.integer(2) === 0 ? null : { id: `usr_${name}`, name },
-      chain: actors.map((actor) => ({ actor, generation: 1, run: 'run_1', grant: null, scope_digest: '', expires_at: 0 })),
+      chain: actors.map((actor) => ({
+        actor,
+        generation: 1,
+        run: 'run_1',
+        grant: null,
+        scope_digest: '',
+        expires_at: 0,
+      })),
       scopes: [],
       opened_at: 0,
       expires_at: 0,
@@ -39,16 +47,26 @@ function objectOf(dice: Chance, schema: JsonObject): JsonObject {
   const args: JsonObject = {};
   for (const [name, property] of Object.entries((schema['properties'] ?? {}) as JsonObject)) {
     if (!isJsonObject(property) || (!required.includes(name) && dice.integer(2) === 0)) continue;
-    args[name] = valueOf(dice, property, !required.includes(name));
+    args[name] = sentFor(dice, property, !required.includes(name));
   }
   if (schema['additionalProperties'] === true && dice.integer(4) === 0) args['extra'] = 1;
   return args;
 }
 
-const HOSTS = ['10.0.0.1', '10.1.2.3', '192.168.3.4', '127.0.0.1', '::1', '2001:db8::7', '8.8.8.8', 'example.com', '10.0.0.0/8'];
+const HOSTS = [
+  '10.0.0.1',
+  '10.1.2.3',
+  '192.168.3.4',
+  '127.0.0.1',
+  '::1',
+  '2001:db8::7',
+  '8.8.8.8',
+  'example.com',
+  '10.0.0.0/8',
+];
 const AMOUNTS = [0, 10, 99.99, 100, 0.0001, 9.9999, 100.0001, 0.000_01, 50, -3];
 
-function valueOf(dice: Chance, schema: JsonObject, optional: boolean): JsonValue {
+function sentFor(dice: Chance, schema: JsonObject, optional: boolean): JsonValue {
   const { type } = schema;
   if (optional && dice.integer(10) === 0) return null;
   if (Array.isArray(schema['enum'])) return dice.pick([...schema['enum'], 'lost']);

@@ -5,7 +5,11 @@ import type { ServerCatalog } from '../../../src/core/manifest.ts';
 
 /** Agents and servers as a small company has them: arguments of every type that policy knows, and of some that it does not. */
 const TOOLS: Readonly<Record<string, JsonObject>> = {
-  'files/read': { type: 'object', properties: { path: { type: 'string' }, head: { type: 'integer' } }, required: ['path'] },
+  'files/read': {
+    type: 'object',
+    properties: { path: { type: 'string' }, head: { type: 'integer' } },
+    required: ['path'],
+  },
   'files/write': {
     type: 'object',
     properties: { path: { type: 'string' }, text: { type: ['string', 'null'] }, append: { type: 'boolean' } },
@@ -34,7 +38,11 @@ const TOOLS: Readonly<Record<string, JsonObject>> = {
   },
   'web/fetch': {
     type: 'object',
-    properties: { host: { type: 'string' }, port: { type: 'integer' }, headers: { type: 'array', items: { type: 'object' } } },
+    properties: {
+      host: { type: 'string' },
+      port: { type: 'integer' },
+      headers: { type: 'array', items: { type: 'object' } },
+    },
     required: ['host'],
     additionalProperties: true,
   },

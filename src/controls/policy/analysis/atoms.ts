@@ -120,7 +120,13 @@ export function isUnderstood(atom: Atom, environment: Environment, pool: Pool): 
 function alike(forms: readonly Form[]): boolean {
   const [first, second] = forms.filter((form) => form.kind === 'slot');
   if (first === undefined || second === undefined) return true;
-  return first.kind === 'slot' && second.kind === 'slot' && first.as === second.as && first.slot.kind === second.slot.kind && first.slot.kind !== 'set';
+  return (
+    first.kind === 'slot' &&
+    second.kind === 'slot' &&
+    first.as === second.as &&
+    first.slot.kind === second.slot.kind &&
+    first.slot.kind !== 'set'
+  );
 }
 
 function formOf(json: CedarJson | undefined, atom: Atom, environment: Environment): Form {

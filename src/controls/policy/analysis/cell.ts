@@ -1,6 +1,6 @@
-import { LOWEST_LABEL } from '../../../core/label.ts';
 import type { DecisionRequest } from '../../../core/decision.ts';
 import type { JsonObject, JsonValue } from '../../../core/json.ts';
+import { LOWEST_LABEL } from '../../../core/label.ts';
 import type { CredentialKind, EntityRef, Principal, Run } from '../../../core/principal.ts';
 import type { ArgumentRecord } from '../argument-types.ts';
 import { type MappedArguments, mapArguments } from '../argument-values.ts';
@@ -45,7 +45,10 @@ export function requestOf(cell: Cell, assignment: Assignment): DecisionRequest {
 }
 
 function credentialOf({ principal }: Cell, assignment: Assignment): CredentialKind {
-  return (textAt(assignment, 'credential.kind') as CredentialKind | undefined) ?? (principal.type === 'Agent' ? 'dpop' : 'child');
+  return (
+    (textAt(assignment, 'credential.kind') as CredentialKind | undefined) ??
+    (principal.type === 'Agent' ? 'dpop' : 'child')
+  );
 }
 
 function runOf({ agent }: Cell, assignment: Assignment): Run {
@@ -172,7 +175,7 @@ function partialRecord(
       fields.set(name, partialRecord(field.type, slots, assignment, key));
     } else if (option === undefined) fields.set(name, certain ? UNKNOWN : MAYBE_ABSENT);
     else {
-      const value = valueOf(name, option.json, record);
+      const value = mappedValue(name, option.json, record);
       if (value !== undefined) fields.set(name, value);
     }
   }
@@ -182,7 +185,7 @@ function partialRecord(
     const option = assignment.get(key);
     if (option === undefined) fields.set(name, MAYBE_ABSENT);
     else if (option.kind === 'value') {
-      const value = valueOf(name, option.json, record);
+      const value = mappedValue(name, option.json, record);
       if (value !== undefined) fields.set(name, value);
     }
   }
@@ -190,7 +193,7 @@ function partialRecord(
 }
 
 /** As the engine would map it. */
-function valueOf(name: string, json: JsonValue, record: ArgumentRecord): Value | Failure | undefined {
+function mappedValue(name: string, json: JsonValue, record: ArgumentRecord): Value | Failure | undefined {
   const field = record.fields.get(name);
   const only: ArgumentRecord = {
     kind: 'record',
@@ -200,4 +203,3 @@ function valueOf(name: string, json: JsonValue, record: ArgumentRecord): Value |
   const mapped = mapArguments({ [name]: json }, only);
   return 'message' in mapped ? undefined : (mapped.record.fields.get(name) as Value | Failure | undefined);
 }
-

@@ -1,8 +1,8 @@
 import type { Decision } from '../../../core/decision.ts';
+import type { Environment } from '../cedar/environment.ts';
+import { Failure, MAY_BE_FALSE, MAY_BE_TRUE, MAY_FAIL, maskOf, type Result } from '../cedar/results.ts';
 import { createEngine, type Engine } from '../engine.ts';
 import { createPolicySet } from '../policy-set.ts';
-import { Failure, MAY_BE_FALSE, MAY_BE_TRUE, MAY_FAIL, maskOf, type Result } from '../cedar/results.ts';
-import type { Environment } from '../cedar/environment.ts';
 import type { PolicyText } from '../source.ts';
 import { readPolicies } from '../source.ts';
 import type { PolicyFile } from '../types.ts';
@@ -13,7 +13,7 @@ import { inScope, type Ready, ready, resultOf, type Space, spaceOf } from './sco
 import type { Steps } from './slices.ts';
 import type { SetDiff, Undecided } from './types.ts';
 import { type Judgement, walk } from './walk.ts';
-import { type CellDifference, tell, undecidedTold, type DifferenceKind } from './words.ts';
+import { type CellDifference, type DifferenceKind, tell, undecidedTold } from './words.ts';
 import { cellsOf, worldOf } from './world.ts';
 
 /** Who gains and who loses what from `before` to `after`, over everything that is registered. */
@@ -65,7 +65,8 @@ export class Comparing {
       if (gone.length + come.length === 0) continue;
       const stay = inScope(both, cell);
       const key = this.#keyOf(cell, [gone, come, stay]);
-      const outcome = this.#again(this.#known.get(key), cell) ?? (yield* this.#compare(cell, { gone, come, stay }, schema));
+      const outcome =
+        this.#again(this.#known.get(key), cell) ?? (yield* this.#compare(cell, { gone, come, stay }, schema));
       this.#known.set(key, outcome);
       this.#note(cell, outcome);
     }
@@ -118,7 +119,10 @@ export class Comparing {
     const kinds = found as ReadonlyMap<DifferenceKind, Assignment>;
     if (found.size === KINDS.length) return { found: kinds, because: undefined };
     const { exact, because } = space.options;
-    return { found: kinds, because: !whole ? 'there are more combinations than were walked' : exact ? undefined : because };
+    return {
+      found: kinds,
+      because: !whole ? 'there are more combinations than were walked' : exact ? undefined : because,
+    };
   }
 
   #judge(
@@ -152,7 +156,9 @@ export class Comparing {
   }
 
   #note(cell: Cell, { found, because }: Outcome): void {
-    for (const [kind, assignment] of found) this.#found.push({ kind, cell, request: requestOf(cell, assignment) });
+    for (const [kind, assignment] of found) {
+      this.#found.push({ kind, cell, request: requestOf(cell, assignment), byJob: assignment.has('run.job') });
+    }
     if (because !== undefined) this.#undecided.push({ cell, because });
   }
 }
@@ -191,7 +197,10 @@ function isCertain(result: Result): boolean {
 /** Whether some request among these may be more than denied. */
 function mayPass(asked: readonly Asked[]): boolean {
   let permitted = false;
-  for (const { policy: { loaded }, result } of asked) {
+  for (const {
+    policy: { loaded },
+    result,
+  } of asked) {
     const mask = maskOf(result);
     if (loaded.role === 'permit') {
       if (result instanceof Failure && result.kind === 'unmapped') return false;

@@ -2,16 +2,15 @@ import type { JsonValue } from '../../../core/json.ts';
 import { Decimal, formatDecimal } from '../cedar/decimal.ts';
 import type { Environment } from '../cedar/environment.ts';
 import { formatIp, IpAddress } from '../cedar/ip.ts';
+import type { CedarJson } from '../cedar/json-values.ts';
 import { normalizeLong } from '../cedar/long.ts';
 import { Failure, Partial } from '../cedar/results.ts';
+import type { PolicySource } from '../places.ts';
 import { type Atom, atomsIn, gather, isUnderstood } from './atoms.ts';
 import { type Assignment, type Cell, environmentFor, type Option } from './cell.ts';
 import { samplesOf } from './globs.ts';
 import { Pool } from './pool.ts';
 import type { Slot, Slots } from './slots.ts';
-import { nodeOf } from './expression.ts';
-import type { CedarJson } from '../cedar/json-values.ts';
-import type { PolicySource } from '../places.ts';
 
 /**
  * For each slot of a cell, values that stand for all: whatever else were sent there, every question of every policy would
@@ -186,7 +185,9 @@ class Choosing {
   /** One value for each combination of answers; as many as there are slots that it may be compared with. */
   #tellApart(slot: Slot, values: readonly JsonValue[], group: readonly string[]): Option[] {
     const linked = this.#slots.slots.filter(({ key, kind }) => group.includes(key) && kind === slot.kind);
-    const atoms = linked.map((one) => this.#atoms.filter(({ slots }) => slots.length === 1 && slots[0]?.key === one.key));
+    const atoms = linked.map((one) =>
+      this.#atoms.filter(({ slots }) => slots.length === 1 && slots[0]?.key === one.key),
+    );
     const kept = new Map<string, number>();
     const seen = new Set<string>();
     const options: Option[] = [];
@@ -225,7 +226,8 @@ function parentsOf(slot: Slot, slots: readonly Slot[]): [string, Option][] {
 }
 
 function subsetsOf(members: readonly JsonValue[]): JsonValue[][] {
-  return members.reduce<JsonValue[][]>((subsets, member) => [...subsets, ...subsets.map((one) => [...one, member])], [[]]);
+  const count = 2 ** members.length;
+  return Array.from({ length: count }, (_, bits) => members.filter((_member, at) => ((bits >> at) & 1) === 1));
 }
 
 function membersOf({ element }: Slot, pool: Pool): JsonValue[] {
@@ -249,14 +251,14 @@ function nearby(middle: bigint, distance: number): bigint[] {
 const NOT_READ = 'neither one nor the other';
 
 /** Texts that become the values next to those that policies name, and one that becomes none. */
-function textsRead(constructor: string, pool: Pool): string[] {
-  if (constructor === 'ip') return [...addressTexts(pool), NOT_READ];
-  if (constructor === 'decimal') {
+function textsRead(name: string, pool: Pool): string[] {
+  if (name === 'ip') return [...addressTexts(pool), NOT_READ];
+  if (name === 'decimal') {
     const units = [0n, ...pool.decimals].flatMap((unit) => nearby(unit, 1));
     const longs = units.flatMap((unit) => normalizeLong(unit) ?? []);
     return [...longs.map((long) => formatDecimal(new Decimal(long))), NOT_READ];
   }
-  if (constructor === 'duration') {
+  if (name === 'duration') {
     return [...[0n, ...pool.spans].flatMap((span) => nearby(span, 1).map((ms) => `${ms}ms`)), NOT_READ];
   }
   return [...[0n, ...pool.times].flatMap((time) => nearby(time, 1).flatMap(timeText)), NOT_READ];
@@ -288,11 +290,12 @@ function addressTexts({ addresses }: Pool): string[] {
     const inside = ends.filter((address) => address >= 0n && address < 1n << BigInt(bits));
     const prefixes = [prefix - 1, prefix + 1].filter((length) => length >= 0 && length <= bits);
     const whole = [range, ...prefixes.map((length) => new IpAddress(version, range.address, length))];
-    return [...inside.map((address) => new IpAddress(version, address, bits)), ...whole].map(formatIp);
+    return [...inside.map((address) => new IpAddress(version, address, bits)), ...whole].map(plainAddress);
   });
 }
 
-/** Whether an expression is a value that stands in the policy's text. */
-export function isLiteral(json: CedarJson): boolean {
-  return nodeOf(json)?.operator === 'Value';
+/** `10.0.0.1` and not `10.0.0.1/32`. */
+function plainAddress(address: IpAddress): string {
+  const text = formatIp(address);
+  return address.prefix === address.bits ? text.slice(0, text.lastIndexOf('/')) : text;
 }

@@ -1,7 +1,7 @@
 import { Decimal } from '../cedar/decimal.ts';
 import { IpAddress } from '../cedar/ip.ts';
-import { isLong } from '../cedar/long.ts';
 import type { PatternElement } from '../cedar/like.ts';
+import { isLong } from '../cedar/long.ts';
 import { Datetime, Duration } from '../cedar/time.ts';
 import { CedarRecord, CedarSet, Entity, type Value } from '../cedar/values.ts';
 import { partsOf } from './globs.ts';

@@ -59,7 +59,11 @@ export function spaceOf(
   const options = optionsOf(cell, slots, sources, slotsFor, listedOnly);
   const known = new Map<Ready, readonly string[]>();
   const keysOf = (policy: Ready): readonly string[] => {
-    const keys = known.get(policy) ?? conditionsOf(policy.source).flatMap(slotsFor).map(({ key }) => key);
+    const keys =
+      known.get(policy) ??
+      conditionsOf(policy.source)
+        .flatMap(slotsFor)
+        .map(({ key }) => key);
     known.set(policy, keys);
     return keys;
   };

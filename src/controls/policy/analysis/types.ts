@@ -54,7 +54,7 @@ export type Witness = {
   action: string;
   resource: string;
   args: JsonObject;
-  /** The same question for the command line. */
+  /** The same question for the command line; empty where it is a server that asks. */
   command: string;
 };
 

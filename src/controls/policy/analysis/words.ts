@@ -2,23 +2,39 @@ import type { Decision, DecisionRequest } from '../../../core/decision.ts';
 import type { EntityRef } from '../../../core/principal.ts';
 import { visibleJson } from '../../../core/visible-text.ts';
 import type { PolicyEngine } from '../types.ts';
-import { DEFAULT_DENY } from '../vocabulary.ts';
+import { ACTIONS, DEFAULT_DENY } from '../vocabulary.ts';
 import type { Cell } from './cell.ts';
 import type { Difference, Side, Undecided, Witness } from './types.ts';
 
 export type DifferenceKind = Difference['kind'];
 
 /** A difference in one cell, with a request that shows it. */
-export type CellDifference = { kind: DifferenceKind; cell: Cell; request: DecisionRequest };
+export type CellDifference = {
+  kind: DifferenceKind;
+  cell: Cell;
+  request: DecisionRequest;
+  /** Whether the run's job is part of what makes the difference. */
+  byJob: boolean;
+};
 
-type Told = { kind: DifferenceKind; who: string; action: string; on: string; before: Side; after: Side; witness: Witness };
+type Told = {
+  kind: DifferenceKind;
+  who: string;
+  action: string;
+  on: string;
+  before: Side;
+  after: Side;
+  witness: Witness;
+  byJob: boolean;
+};
 
 /** Cells that differ alike are told together: what 40 agents lose on 12 tools is one sentence. */
 export function tell(found: readonly CellDifference[], old: PolicyEngine, now: PolicyEngine): Difference[] {
-  const told = found.map(({ kind, cell, request }): Told => {
+  const told = found.map(({ kind, cell, request, byJob }): Told => {
     const [before, after] = [sideOf(old.decide(request)), sideOf(now.decide(request))];
     const witness = witnessOf(request);
-    return { kind, who: nameOf(cell.principal), action: cell.action, on: nameOf(cell.resource), before, after, witness };
+    const [who, on] = [nameOf(cell.principal), nameOf(cell.resource)];
+    return { kind, who, action: cell.action, on, before, after, witness, byJob };
   });
   const byWho = gather(told, (one) => `${likeness(one)} ${one.who}`);
   const rows = byWho.map((group) => ({ first: group[0] as Told, on: group.map(({ on }) => on) }));
@@ -30,9 +46,9 @@ export function tell(found: readonly CellDifference[], old: PolicyEngine, now: P
 }
 
 /** What makes two differences one: the same kind, by the same policies, shown by the same values. */
-function likeness({ kind, action, before, after, witness }: Told): string {
+function likeness({ kind, action, before, after, witness, byJob }: Told): string {
   const { job, purpose, subject, credential, args } = witness;
-  return JSON.stringify([kind, action, before, after, purpose === null && subject === null ? '' : job, credential, args]);
+  return JSON.stringify([kind, action, before, after, byJob ? job : '', purpose, subject, credential, args]);
 }
 
 function gather<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
@@ -42,14 +58,15 @@ function gather<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
 }
 
 function difference(
-  { kind, action, before, after, witness }: Told,
+  { kind, action, before, after, witness, byJob }: Told,
   principals: readonly string[],
   resources: readonly string[],
 ): Difference {
   const one = principals.length === 1;
-  const verb = kind === 'gain' ? (one ? 'gains' : 'gain') : kind === 'loss' ? (one ? 'loses' : 'lose') : one ? 'finds' : 'find';
+  const verb =
+    kind === 'gain' ? (one ? 'gains' : 'gain') : kind === 'loss' ? (one ? 'loses' : 'lose') : one ? 'finds' : 'find';
   const rest = kind === 'change' ? ' under other conditions' : '';
-  const head = `${listed(principals)} ${verb} ${action} on ${listed(resources)}${rest}${example(witness)}`;
+  const head = `${listed(principals)} ${verb} ${action} on ${listed(resources)}${rest}${example(witness, byJob)}`;
   const sentence = `${head}: ${after.why}; before, ${before.why}.`;
   return { kind, sentence, principals, action, resources, before, after, witness };
 }
@@ -65,10 +82,10 @@ export function listed(names: readonly string[]): string {
 const EXAMPLE_CHARACTERS_MAX = 160;
 
 /** Of the witness, what is not plain. */
-function example({ job, purpose, subject, through, credential, args }: Witness): string {
+function example({ job, purpose, subject, through, credential, args }: Witness, byJob: boolean): string {
   const said = [
     ...(Object.keys(args).length === 0 ? [] : [`with ${shortened(visibleJson(args))}`]),
-    ...(job === 'work' ? [] : [`in the job ${job}`]),
+    ...(byJob ? [`in the job ${job}`] : []),
     ...(purpose === null ? [] : [`for the purpose ${purpose}`]),
     ...(subject === null ? [] : [`in the name of ${subject}`]),
     ...(through.length === 0 ? [] : [`delegated through ${listed(through)}`]),
@@ -116,14 +133,21 @@ function witnessOf({ principal, agent, run, credential, access }: DecisionReques
     action,
     resource: `${resource.type}::${resource.id}`,
     args,
-    command: commandOf(agent.id, action, resource, args, run.job),
+    command: principal.type === 'Agent' ? commandOf({ agent, run, access }) : '',
   };
 }
 
-function commandOf(agent: string, action: string, { type, id }: EntityRef, args: object, job: string): string {
-  const given = Object.keys(args).length === 0 ? '' : ` --args ${quoted(JSON.stringify(args))}`;
-  const work = job === 'work' ? '' : ` --job ${quoted(job)}`;
-  return `sallyport can ${quoted(agent)} ${action} ${quoted(`${type}::${id}`)}${work}${given}`;
+/** Where a tool is called, its name needs no type. */
+function commandOf({ agent, run, access }: Pick<DecisionRequest, 'agent' | 'run' | 'access'>): string {
+  const { action, resource, args } = access;
+  const on = ACTIONS[action]?.resources[0] === resource.type ? resource.id : `${resource.type}::${resource.id}`;
+  const words = [
+    ...(agent.jobs.length > 1 ? ['--job', run.job] : []),
+    ...(run.purpose === null ? [] : ['--purpose', run.purpose]),
+    ...(run.subject === null ? [] : ['--for', run.subject.name]),
+    ...(ACTIONS[action]?.args === 'declared' ? ['--args', JSON.stringify(args)] : []),
+  ];
+  return ['sallyport can', ...[agent.id, action, on, ...words].map(quoted)].join(' ');
 }
 
 function quoted(text: string): string {

@@ -1,12 +1,12 @@
 import type { JsonObject } from '../../../core/json.ts';
 import type { ServerCatalog } from '../../../core/manifest.ts';
 import type { EntityRef } from '../../../core/principal.ts';
+import { actionsOf } from '../annotations.ts';
 import type { ArgumentField, ArgumentRecord, ArgumentType } from '../argument-types.ts';
 import { type Registered, registerCatalogs } from '../catalog.ts';
 import { asObject, type CedarJson } from '../cedar/json-values.ts';
 import { type Constraint, readConstraint } from '../cedar/scope.ts';
 import type { PolicySource } from '../places.ts';
-import { actionsOf } from '../annotations.ts';
 import { ACTIONS } from '../vocabulary.ts';
 import type { Cell } from './cell.ts';
 import { atomsOf, chainsIn, nodeOf, operandsOf } from './expression.ts';
@@ -121,7 +121,9 @@ function unregistered(
   registered: Registered,
 ): string[] {
   const unread = servers.filter((server) => !registered.servers.has(server));
-  const known = idsOf(named, type).filter((id) => id.includes('/') && unread.some((server) => id.startsWith(`${server}/`)));
+  const known = idsOf(named, type).filter(
+    (id) => id.includes('/') && unread.some((server) => id.startsWith(`${server}/`)),
+  );
   const rest = unread.map((server) => `${server}/another-${type.toLowerCase()}`);
   const nowhere = servers.length === 0 ? [`another-server/another-${type.toLowerCase()}`] : [];
   return [...new Set([...known, ...rest, ...nowhere])];
@@ -193,7 +195,9 @@ function addressesIn(json: CedarJson): string[] {
     const pattern = asObject(nodeOf(atom)?.body ?? {})['pattern'];
     if (!Array.isArray(pattern)) return stringsIn(atom);
     const fill = (by: string): string =>
-      pattern.map((element: CedarJson) => (element === 'Wildcard' ? by : String(asObject(element)['Literal'] ?? ''))).join('');
+      pattern
+        .map((element: CedarJson) => (element === 'Wildcard' ? by : String(asObject(element)['Literal'] ?? '')))
+        .join('');
     return [fill(''), fill('x')];
   });
 }
@@ -213,7 +217,8 @@ function inferred(policies: readonly PolicySource[], type: 'Tool' | 'Prompt', id
     if (!actionsOf(policy).includes(action) || !mayReach(policy, type, id)) continue;
     for (const atom of conditionsOf(policy).flatMap(atomsOf)) {
       for (const { root, names, asked } of chainsIn(atom)) {
-        if (root === 'context' && names[0] === 'args') declare(fields, names.slice(1), asked ? undefined : typeIn(atom));
+        if (root === 'context' && names[0] === 'args')
+          declare(fields, names.slice(1), asked ? undefined : typeIn(atom));
       }
     }
   }
@@ -229,7 +234,11 @@ function mayReach(policy: PolicySource, type: string, id: string): boolean {
 
 const TEXT: ArgumentType = { kind: 'string' };
 
-function declare(fields: Map<string, ArgumentField>, [name, ...rest]: readonly string[], type: ArgumentType | undefined): void {
+function declare(
+  fields: Map<string, ArgumentField>,
+  [name, ...rest]: readonly string[],
+  type: ArgumentType | undefined,
+): void {
   if (name === undefined) return;
   const known = fields.get(name);
   if (rest.length === 0) {
