@@ -216,6 +216,43 @@ export const COMMANDS: readonly Entry[] = [
     async () => (await import('./commands/policy-set.ts')).activate,
   ),
   entry(
+    'Control',
+    'policy rollback',
+    'Back to the version before, in one step',
+    async () => (await import('./commands/policy-life.ts')).rollback,
+  ),
+  entry(
+    'Control',
+    'policy canary',
+    'Let a set decide for a share of the agents',
+    async () => (await import('./commands/policy-life.ts')).canary,
+  ),
+  entry(
+    'Control',
+    'grant',
+    'Let an agent do one thing for a while',
+    async () => (await import('./commands/grant.ts')).grant,
+  ),
+  entry(
+    'Control',
+    'grant list',
+    'Temporary privilege that stands open',
+    async () => (await import('./commands/grant.ts')).list,
+  ),
+  entry('Control', 'grant end', 'End temporary privilege early', async () => (await import('./commands/grant.ts')).end),
+  entry(
+    'Write',
+    'policy propose',
+    'Propose a policy set, or edits of one',
+    async () => (await import('./commands/policy-life.ts')).propose,
+  ),
+  entry(
+    'Write',
+    'policy versions',
+    'Every set that was active or proposed',
+    async () => (await import('./commands/policy-life.ts')).versions,
+  ),
+  entry(
     'Write',
     'policy list',
     'The active policies and the proposals',

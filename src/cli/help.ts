@@ -9,7 +9,11 @@ type Screen = Pick<Terminal, 'columns' | 'color'>;
 export function overview(screen: Screen): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
   const groups = GROUPS.map((group) => {
-    const rows = COMMANDS.filter((entry) => entry.group === group).map((entry) => summaryLine(entry, width, screen));
+    const rows = rowsOf(
+      COMMANDS.filter((entry) => entry.group === group),
+      width,
+      screen,
+    );
     return `${paint(screen, 'bold', group)}\n${rows.join('\n')}`;
   });
   return [
@@ -18,6 +22,20 @@ export function overview(screen: Screen): string {
     '\nEvery command: sallyport <command> --help, with examples. --json prints JSON, --config names the file.',
     'Exit codes: 0 done, 1 refused or failed, 2 used wrongly, 3 the gateway cannot be reached.\n',
   ].join('\n');
+}
+
+/** Commands of one word that are many share a line: `sallyport policy` tells of each. */
+const FAMILY_MIN = 5;
+
+function rowsOf(entries: readonly Entry[], width: number, screen: Screen): string[] {
+  const wordOf = ({ name }: Entry): string => name.split(' ')[0] ?? name;
+  const families = Map.groupBy(entries, wordOf);
+  return [...families].flatMap(([word, members]) => {
+    if (members.length < FAMILY_MIN) return members.map((entry) => summaryLine(entry, width, screen));
+    const rest = members.map(({ name }) => name.slice(word.length + 1) || '<…>').join(', ');
+    const head = `  ${`${word} …`.padEnd(width)}  `;
+    return [head + fold(rest, screen.columns ?? 100, ' '.repeat(head.length)).trimStart()];
+  });
 }
 
 function summaryLine({ name, summary }: Entry, width: number, { columns = 100 }: Screen): string {

@@ -9,7 +9,13 @@ test('the overview fits a tall screen and names every command', async () => {
   assert.equal(code, 0);
   assert.ok(out.split('\n').length <= 66, `${out.split('\n').length} lines`);
   for (const line of out.split('\n')) assert.ok(line.length <= 120, line);
-  for (const { name } of COMMANDS) assert.ok(out.includes(`  ${name} `), name);
+  // Words with many commands share a line, which may be folded.
+  const words = out.replace(/\s+/g, ' ');
+  for (const { name } of COMMANDS) {
+    const [first = '', second = ''] = name.split(' ');
+    const shared = new RegExp(` ${first} … (?:[a-z-]+, )*${second}(?:,| )`);
+    assert.ok(out.includes(`  ${name} `) || shared.test(words), name);
+  }
 });
 
 for (const { name } of COMMANDS) {
