@@ -129,6 +129,16 @@ const policyEditor = createRoute({
     }) as { set?: string; file?: string },
   component: lazyRouteComponent(() => import('./policies/editor-page.tsx'), 'EditorPage'),
 });
+const policySuggestions = createRoute({
+  getParentRoute: () => policies,
+  path: '/suggestions',
+  validateSearch: ({ agent, job, days }: Record<string, unknown>) =>
+    ({
+      ...(typeof agent === 'string' && typeof job === 'string' ? { agent, job } : {}),
+      ...(days === '1' || days === '7' || days === 1 || days === 7 ? { days: Number(days) } : {}),
+    }) as { agent?: string; job?: string; days?: number },
+  component: lazyRouteComponent(() => import('./policies/suggestions.tsx'), 'SuggestionsPage'),
+});
 const policyVersions = createRoute({
   getParentRoute: () => policies,
   path: '/versions',
@@ -184,7 +194,7 @@ export const router = createRouter({
       live,
       exchange,
       status,
-      policies.addChildren([policiesInForce, policyEditor, policyVersions, policyGrants]),
+      policies.addChildren([policiesInForce, policyEditor, policySuggestions, policyVersions, policyGrants]),
       identitiesIndex,
       identities.addChildren([agents, runs, tools, people, vault]),
     ]),

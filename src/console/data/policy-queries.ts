@@ -75,3 +75,22 @@ export const casesQuery = (base: string, edits: readonly Edit[], cases?: readonl
     refetchOnWindowFocus: false,
     placeholderData: (before) => before,
   });
+
+const SUGGEST_EVERY_MS = 30_000;
+
+/** Reading what was done leaves a receipt, so it is not asked again for every look at the page. */
+export const suggestionsQuery = (days: number) =>
+  queryOptions({
+    queryKey: ['policy-suggestions', days],
+    queryFn: ({ signal }) => ask('policy.suggestions', { query: { days } }, signal),
+    staleTime: SUGGEST_EVERY_MS,
+    refetchOnWindowFocus: false,
+  });
+
+export const suggestionQuery = (agent: string, job: string, days: number) =>
+  queryOptions({
+    queryKey: ['policy-suggestion', agent, job, days],
+    queryFn: ({ signal }) => ask('policy.suggestion', { params: { agent, job }, query: { days } }, signal),
+    staleTime: SUGGEST_EVERY_MS,
+    refetchOnWindowFocus: false,
+  });

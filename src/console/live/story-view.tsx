@@ -12,7 +12,6 @@ import { StagePlot } from '../parts/stage-plot.tsx';
 import { Failed, Skeleton } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
 import { Evidence } from './evidence.tsx';
-import { Explained } from './explained.tsx';
 import { Why } from './why.tsx';
 
 /** One exchange: as a sentence, then why, then where the time went, then every fact, then the evidence. */
@@ -55,7 +54,6 @@ function Told({ story }: { story: Story }) {
         ))}
       </header>
       <Why story={story} />
-      {story.explanation !== null && <Explained explanation={story.explanation} />}
       {stages.length > 0 && (
         <Section title="Where the time went">
           <StagePlot stages={stages} />
@@ -123,6 +121,8 @@ function FactSheet({ story }: { story: Story }) {
             <Id value={decision.set} short={decision.set.slice(0, 12)} />
           )}
         </Fact>
+        <Fact name="Labels">{story.explanation !== null && <Text value={story.explanation.labels.before} />}</Fact>
+        <Fact name="Budgets">{story.explanation !== null && <Text value={story.explanation.budgets} />}</Fact>
         <Fact name="Asked from">{parent !== null && <Other receipt={parent} />}</Fact>
         <Fact name="Takes up">{continues !== null && <Other receipt={continues} />}</Fact>
         <Fact name="Taken up by">

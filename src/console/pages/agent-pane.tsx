@@ -20,6 +20,7 @@ import { Ago } from '../parts/time.tsx';
 import { useStop } from '../shell/stop-context.ts';
 import { Activity } from './agent-activity.tsx';
 import { Credentials } from './agent-credentials.tsx';
+import { Grants } from './agent-grants.tsx';
 import { RotateKey } from './agent-rotate.tsx';
 import { MaySee } from './agent-tools.tsx';
 import { RunState } from './run-state.tsx';
@@ -57,6 +58,7 @@ export function AgentPane({ agent, onClose }: { agent: Agent; onClose: () => voi
         </Button>
       </div>
       <MaySee agent={agent} />
+      <Grants agent={agent} />
       <Activity agent={agent.id} />
       <Credentials agent={agent} consents={consents} />
       <Runs agent={agent.id} />

@@ -37,11 +37,7 @@ export function StatusPage() {
 }
 
 /** The page as one sentence. */
-function Summary({
-  status: { mode, observing_until, upstreams, policy, log, in_flight, replica },
-}: {
-  status: Status;
-}) {
+function Summary({ status: { mode, upstreams, policy, log, in_flight, replica } }: { status: Status }) {
   const bypassable = upstreams.filter(({ exposure }) => exposure === 'bypassable').length;
   const way =
     bypassable === 0 ? 'none of them can be reached around it' : `${bypassable} of them can be reached around it`;
@@ -61,11 +57,6 @@ function Summary({
           <span>Revocations are heard</span>
         ) : (
           <Mark tone="alert" word="Revocations are not heard: nothing is forwarded" />
-        )}
-        {mode === 'observing' && observing_until !== null && (
-          <span>
-            Enforcing again <Ago time={observing_until} />
-          </span>
         )}
       </p>
     </header>

@@ -19,7 +19,7 @@ export function Diff({ before, after }: { before: string | null; after: string |
       {diffLines(before, after)
         .map((line, at) => ({ ...line, at }))
         .map(({ kind, text, at }) => (
-          <div key={at} className={classes('flex gap-2 px-3', INK[kind])}>
+          <div key={at} className={classes('flex min-h-[1lh] gap-2 px-3', INK[kind])}>
             <span aria-hidden="true" className="w-3 shrink-0 select-none">
               {SIGN[kind]}
             </span>

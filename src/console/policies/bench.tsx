@@ -27,7 +27,7 @@ export function Bench(props: Props) {
   return (
     <aside
       aria-label="Test bench"
-      className="scrolls flex min-w-0 flex-col gap-4 border-line bg-canvas p-4 max-lg:border-t lg:w-[min(42%,34rem)] lg:shrink-0 lg:border-l"
+      className="scrolls flex min-w-0 flex-col gap-4 *:shrink-0 border-line bg-canvas p-4 max-lg:border-t lg:w-[min(42%,34rem)] lg:shrink-0 lg:border-l"
     >
       <Choice<View>
         legend="What to look at"

@@ -6,6 +6,7 @@ import { policySchemaQuery } from '../data/policy-queries.ts';
 import { agentsQuery } from '../data/queries.ts';
 import { spanSeconds } from '../data/spans.ts';
 import { useAction } from '../data/use-action.ts';
+import { verbOf } from '../data/verbs.ts';
 import { Button } from '../parts/button.tsx';
 import { Choice } from '../parts/choice.tsx';
 import { Command } from '../parts/copy.tsx';
@@ -23,9 +24,9 @@ const REASON_LENGTH_MAX = 500;
 const ACTION = 'tool.call';
 
 /** Lets an agent do one thing for a while. From an exchange all of it is there already, but why. */
-export function GiveGrant({ asked, onClose }: { asked?: Asked | undefined; onClose: () => void }) {
+export function GiveGrant({ asked, agent: to = '', onClose }: { asked?: Asked; agent?: string; onClose: () => void }) {
   const agents = useQuery(agentsQuery);
-  const [agent, setAgent] = useState(asked?.agent ?? '');
+  const [agent, setAgent] = useState(asked?.agent ?? to);
   const [action, setAction] = useState(asked?.action ?? ACTION);
   const [resource, setResource] = useState(asked?.resource ?? '');
   const [when, setWhen] = useState(asked?.when ?? '');
@@ -163,8 +164,7 @@ function Narrow({ asked, when, onWhen }: { asked: Asked; when: string; onWhen: (
   return (
     <>
       <p>
-        <Text value={asked.agent} className="font-medium" /> may{' '}
-        <Text value={asked.action} className="font-mono text-small" /> on{' '}
+        <Text value={asked.agent} className="font-medium" /> may {verbOf(asked.action)}{' '}
         <Text value={splitResource(asked.resource).name} className="font-mono text-small" />
         {when === '' ? ', whatever it says in the call.' : ', where this holds:'}
       </p>

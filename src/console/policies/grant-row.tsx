@@ -5,6 +5,7 @@ import { ask } from '../data/client.ts';
 import { listOf } from '../data/format.ts';
 import { useNames } from '../data/names.ts';
 import { useAction } from '../data/use-action.ts';
+import { verbOf } from '../data/verbs.ts';
 import { Button } from '../parts/button.tsx';
 import { Cedar } from '../parts/cedar.tsx';
 import { Command } from '../parts/copy.tsx';
@@ -43,6 +44,7 @@ export function GrantRow({ grant, ahead, agentShown = true }: { grant: Grant; ah
               may{' '}
             </>
           )}
+          {!agentShown && 'May '}
           <What grant={grant} />
         </p>
         <p className="text-small text-soft">
@@ -82,12 +84,6 @@ function What({ grant: { actions, resource, when } }: { grant: Grant }) {
       )}
     </>
   );
-}
-
-const VERBS: Readonly<Record<string, string>> = { 'tool.call': 'call', 'resource.read': 'read', 'prompt.get': 'get' };
-
-function verbOf(action: string): string {
-  return VERBS[action] ?? `${action} on`;
 }
 
 const REASON_LENGTH_MAX = 500;

@@ -13,6 +13,8 @@ import { Mark } from '../parts/marks.tsx';
 import { Empty, Failed, Skeleton } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
+import { Lint } from './lint.tsx';
+import { OpenGrants } from './open-grants.tsx';
 import { PolicyList } from './policy-list.tsx';
 import { PolicyPane } from './policy-pane.tsx';
 import { Proposals } from './proposals.tsx';
@@ -57,6 +59,8 @@ export function PoliciesPage() {
           <Summary policy={policy.data} />
           <Problems problems={policy.data.problems} />
           <Proposals policy={policy.data} />
+          <OpenGrants />
+          <Lint set={policy.data.active.set} />
           <Section
             title="Policies"
             aside={

@@ -1,4 +1,6 @@
+import { Link } from '@tanstack/react-router';
 import type { PolicyEntry } from '../../api/contract/index.ts';
+import { ButtonLook } from '../parts/button.tsx';
 import { CedarBlock } from '../parts/cedar.tsx';
 import { Fact, Facts } from '../parts/facts.tsx';
 import { Pane } from '../parts/pane.tsx';
@@ -20,6 +22,11 @@ export function PolicyPane({ policy, onClose }: { policy: PolicyEntry; onClose: 
   );
   return (
     <Pane label={policy.id} title={title} onClose={onClose}>
+      <div className="flex">
+        <Link to="/policies/editor" search={{ file: policy.file }} className={ButtonLook}>
+          Open in the editor
+        </Link>
+      </div>
       <CedarBlock value={policy.text} />
       <Facts>
         <Fact name="File">

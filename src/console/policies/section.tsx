@@ -7,6 +7,7 @@ import { type Tab, TabBar } from '../parts/tabs.tsx';
 const IN_FORCE: Tab = { to: '/policies', label: 'In force', exact: true };
 const TABS: readonly Tab[] = [
   { to: '/policies/editor', label: 'Editor' },
+  { to: '/policies/suggestions', label: 'Suggestions' },
   { to: '/policies/versions', label: 'Versions' },
   { to: '/policies/grants', label: 'Grants' },
 ];
