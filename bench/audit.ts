@@ -140,7 +140,8 @@ function bare(waiting: number, seconds: number, receipt_bytes: number): Figures 
     db.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma fullfsync = on; pragma cache_size = -16384;
       create table state (topic text primary key, version bigint not null); insert into state values ('*', 1);
       create table test_proofs (jkt text, jti text, primary key (jkt, jti));`);
-    for (const { sql } of ledgerMigrations) if (typeof sql === 'string' && sql.includes('audit_')) db.exec(sql);
+    const texts = ledgerMigrations.map(({ sql }) => (typeof sql === 'string' ? sql : sql.sqlite));
+    for (const text of texts) if (text.includes('audit_')) db.exec(text);
     db.exec(`insert into audit_epochs values (1, 'rep_a', 0, 0, 0, null)`);
     return commits(db, waiting, seconds, receipt_bytes);
   } finally {

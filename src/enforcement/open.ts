@@ -80,7 +80,7 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
       child: (pass, request) => runner.child(pass, request),
       digest: (names) => hash('sha256', names.join('\n')),
     }),
-    recordOutcome: recordOutcome({ clock, outcome: (draft) => ledger.outcome(draft) }),
+    recordOutcome: recordOutcome({ clock, outcome: (draft, options) => ledger.outcome(draft, options) }),
   });
   const table = parts.table ? parts.table(built) : built;
   const runner = new Runner({

@@ -123,9 +123,10 @@ export interface Ledger {
   intent(draft: IntentDraft): Promise<IntentResult>;
   /**
    * Resolves with the outcome's receipt id once it is durable. A refusal means not yet: the ledger keeps trying, and if it
-   * does not live to succeed, the intent gets the outcome `unknown`.
+   * does not live to succeed, the intent gets the outcome `unknown`. `unhurried`: nobody waits for it, so it may wait a few
+   * milliseconds for others to be committed with.
    */
-  outcome(draft: OutcomeDraft): Promise<string | Refusal>;
+  outcome(draft: OutcomeDraft, options?: { unhurried: boolean }): Promise<string | Refusal>;
   /** Id of the durable receipt; undefined while the log cannot be written: the gap is counted and stated later. */
   refusal(draft: RefusalDraft): Promise<string | undefined>;
   /** A refusal before identity: counted, one receipt for each code, source and second. Never waits, never fails. */

@@ -18,22 +18,8 @@ import { slotOf } from './receipt-ids.ts';
 export const migrations: readonly Migration[] = [
   {
     id: 'audit/0001-log',
-    sql: `
-      create table audit_epochs (
-        epoch bigint primary key, replica text not null, n bigint not null, settled bigint not null,
-        beat_at bigint not null, closed_at bigint);
-      create table audit_receipts (
-        seat bigint primary key, id text not null, kind text not null, about bigint, follows bigint,
-        seed bytea, body text not null, sealed bytea);
-      create unique index audit_receipts_id on audit_receipts (id);
-      create index audit_receipts_about on audit_receipts (about) where about is not null;
-      create index audit_receipts_follows on audit_receipts (follows) where follows is not null;
-      create table audit_sequenced (epoch bigint primary key, n bigint not null);
-      create table audit_spans (first_index bigint primary key, first_seat bigint not null, entries bigint not null);
-      create unique index audit_spans_seat on audit_spans (first_seat);
-      create table audit_head (
-        one bigint primary key, fork bigint not null, origin text not null, size bigint not null, root text not null,
-        holder text not null, holder_until bigint not null, checkpoint text);`,
+    // In SQLite this makes the seat the key of the table itself, without an index beside it.
+    sql: { sqlite: logTables('integer'), postgres: logTables('bigint') },
   },
   {
     id: 'audit/0002-slots',
@@ -45,6 +31,25 @@ export const migrations: readonly Migration[] = [
       create unique index audit_receipts_id on audit_receipts (id) where slot is null;`,
   },
 ];
+
+function logTables(seat: 'integer' | 'bigint'): string {
+  return `
+      create table audit_epochs (
+        epoch bigint primary key, replica text not null, n bigint not null, settled bigint not null,
+        beat_at bigint not null, closed_at bigint);
+      create table audit_receipts (
+        seat ${seat} primary key, id text not null, kind text not null, about bigint, follows bigint,
+        seed bytea, body text not null, sealed bytea);
+      create unique index audit_receipts_id on audit_receipts (id);
+      create index audit_receipts_about on audit_receipts (about) where about is not null;
+      create index audit_receipts_follows on audit_receipts (follows) where follows is not null;
+      create table audit_sequenced (epoch bigint primary key, n bigint not null);
+      create table audit_spans (first_index bigint primary key, first_seat bigint not null, entries bigint not null);
+      create unique index audit_spans_seat on audit_spans (first_seat);
+      create table audit_head (
+        one bigint primary key, fork bigint not null, origin text not null, size bigint not null, root text not null,
+        holder text not null, holder_until bigint not null, checkpoint text);`;
+}
 
 /** Receipts of one epoch; a process that writes a thousand a second needs 49 days for them. */
 export const EPOCH_SEATS = 2 ** 32;

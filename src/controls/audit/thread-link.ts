@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { Clock } from '../../core/clock.ts';
 import { StorageError, type StorageErrorKind, type TurnOrder } from '../../storage/index.ts';
 import type { Flood } from './flood.ts';
 import type { Calls, FromThread, Item, Result, Standing, ThreadSettings, ToThread } from './thread-messages.ts';
@@ -10,6 +11,7 @@ export type LinkParts = {
   entry: URL;
   settings: ThreadSettings;
   config_digest: () => string;
+  clock: Clock;
   defer: (work: () => void) => void;
   post: WitnessPost | undefined;
   standing: (standing: Standing) => void;
@@ -28,6 +30,8 @@ type Waiting = (result: unknown) => void;
  * costs as much as the receipts of a call.
  */
 const IN_FLIGHT_MAX = 2;
+/** So long an item that nobody waits for stays for others to go with: a message and a commit fewer. */
+const UNHURRIED_MS_MAX = 10;
 
 /** One life of a ledger's thread. Items that come in one turn of the event loop go to it in one message. */
 export class ThreadLink implements TurnOrder {
@@ -41,6 +45,8 @@ export class ThreadLink implements TurnOrder {
   #read = 0;
   #called = 0;
   #taken: (() => void) | undefined;
+  #flushing = false;
+  #cancelTimer: (() => void) | undefined;
   #state: 'opening' | 'open' | 'ending' | 'over' = 'opening';
   #opened!: { resolve: () => void; reject: (error: Error) => void };
 
@@ -67,8 +73,10 @@ export class ThreadLink implements TurnOrder {
   }
 
   /** Written down at once, so that whoever gave it may change it afterwards. Resolves with `LOST` if the thread ends. */
-  item(method: Item[0], draft: unknown): Promise<unknown> {
+  item(method: Item[0], draft: unknown, { unhurried = false } = {}): Promise<unknown> {
     if (this.#state === 'over') return Promise.resolve(LOST);
+    if (unhurried) this.#flushInTime();
+    else this.#flushSoon();
     return new Promise((resolve) => this.#items.set(this.#add([method, draft]), resolve));
   }
 
@@ -122,10 +130,23 @@ export class ThreadLink implements TurnOrder {
   }
 
   #add(item: Item): number {
-    if (this.#texts.length === 0) this.#parts.defer(() => this.#flushSome());
     this.#texts.push(JSON.stringify(item));
     this.#next += 1;
     return this.#next - 1;
+  }
+
+  /** With all that comes in this turn of the event loop. */
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#parts.defer(() => {
+      this.#flushing = false;
+      this.#flushSome();
+    });
+  }
+
+  #flushInTime(): void {
+    this.#cancelTimer ??= this.#parts.clock.after(UNHURRIED_MS_MAX, () => this.#flushSome());
   }
 
   #flushSome(): void {
@@ -135,6 +156,8 @@ export class ThreadLink implements TurnOrder {
   #flush(): void {
     const texts = this.#texts;
     if (texts.length === 0) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
     this.#texts = [];
     this.#sent += 1;
     const config_digest = this.#parts.config_digest();
@@ -192,6 +215,7 @@ export class ThreadLink implements TurnOrder {
     this.#state = 'over';
     for (const resolve of this.#items.values()) resolve(LOST);
     for (const resolve of this.#calls.values()) resolve(ENDED);
+    this.#cancelTimer?.();
     this.#items.clear();
     this.#calls.clear();
     this.#taken?.();

@@ -86,6 +86,7 @@ class ThreadedLedger implements Ledger {
       entry,
       settings: this.#settings(missed),
       config_digest,
+      clock: this.#options.clock,
       defer: this.#options.defer ?? ((work) => setImmediate(work)),
       post: witnesses?.post,
       standing: (standing) => this.#onStanding(standing),
@@ -107,8 +108,8 @@ class ThreadedLedger implements Ledger {
     return result === LOST ? lost() : (result as IntentResult);
   }
 
-  async outcome(draft: OutcomeDraft): Promise<string | Refusal> {
-    const result = await this.#link.item('outcome', draft);
+  async outcome(draft: OutcomeDraft, options?: { unhurried: boolean }): Promise<string | Refusal> {
+    const result = await this.#link.item('outcome', draft, options);
     return result === LOST ? lost() : (result as string | Refusal);
   }
 

@@ -7,7 +7,7 @@ import type { StageRun } from '../pipeline.ts';
 
 export type RecordOutcome = {
   clock: Clock;
-  outcome(draft: OutcomeDraft): Promise<string | Refusal>;
+  outcome(draft: OutcomeDraft, options: { unhurried: boolean }): Promise<string | Refusal>;
 };
 
 /**
@@ -17,8 +17,9 @@ export type RecordOutcome = {
 export function recordOutcome(from: RecordOutcome): StageRun {
   return (pass) => {
     const answer = pass.answer;
-    const recorded = from.outcome(outcomeOf(pass, from.clock.monotonic()));
-    if (pass.intent.effect !== 'write') {
+    const unhurried = pass.intent.effect !== 'write';
+    const recorded = from.outcome(outcomeOf(pass, from.clock.monotonic()), { unhurried });
+    if (unhurried) {
       recorded.catch(() => undefined);
       return undefined;
     }
