@@ -12,6 +12,9 @@ const MEANING: Partial<Record<ControlEvent, string>> = {
   'policy.propose': 'Policy files differ from the active set and wait for activation.',
   'policy.activate':
     'Another policy set is in force, by whom and why; the digest of the cases that it passed, and what became of a canary, are in the payload.',
+  'mode.observe':
+    'From here on what policy refuses is let through and recorded as refused; by whom, why and until when.',
+  'mode.enforce': 'Policy is enforced again: by somebody, or because the time was up.',
   'policy.rollback': 'The version before is in force again, by whom and why.',
   'policy.canary': 'A policy set decides for a share of the agents, or does so no more.',
   'privilege.give': 'An agent may do one thing for a while; which, why and until when is in the payload.',

@@ -3,6 +3,7 @@ import type { Identity, TokenSource } from '../controls/identity/index.ts';
 import type {
   Explainer,
   Grants,
+  ModeSwitch,
   PolicyAnalysis,
   PolicyEngine,
   PolicySets,
@@ -71,6 +72,8 @@ export type ApiPorts = {
   analysis: PolicyAnalysis;
   policy: Omit<PolicySets, 'reload' | 'close'>;
   grants: Pick<Grants, 'list' | 'give' | 'end' | 'seconds_max' | 'now'>;
+  /** Enforcing or observing. */
+  mode: ModeSwitch;
   /** What an agent would be shown, asked for it. */
   decisions: Pick<PolicyEngine, 'visible' | 'set'>;
   /** What policy decided, read back from the log. */

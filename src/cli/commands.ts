@@ -69,6 +69,13 @@ export const COMMANDS: readonly Entry[] = [
     'Lift a stop; without arguments, list them',
     async () => (await import('./commands/stops.ts')).resume,
   ),
+  entry(
+    'Control',
+    'mode observe',
+    'Record what policy refuses, and let it through, for a day at most',
+    async () => (await import('./commands/mode.ts')).observe,
+  ),
+  entry('Control', 'mode enforce', 'Enforce policy again', async () => (await import('./commands/mode.ts')).enforce),
   entry('Control', 'agent list', 'Registered agents', async () => (await import('./commands/agent.ts')).list),
   entry(
     'Control',

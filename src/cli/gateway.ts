@@ -4,6 +4,7 @@ import { socketTransport } from '../api/client/socket.ts';
 import { type Config, controlSocket, describeProblem, findConfig, loadConfig } from '../config/index.ts';
 import { visibleLines, visibleText } from '../core/visible-text.ts';
 import { type Call, type ExitCode, FAILED, UNREACHABLE } from './command.ts';
+import { dateTime, paint } from './paint.ts';
 
 /** The configuration that a command is about, or the exit code after saying what is wrong with it. */
 export function configOf({ terminal, options, json }: Pick<Call, 'terminal' | 'options' | 'json'>): Config | ExitCode {
@@ -22,7 +23,20 @@ export function configOf({ terminal, options, json }: Pick<Call, 'terminal' | 'o
 /** The client of the gateway that runs on this folder's configuration. */
 export function gatewayOf(call: Pick<Call, 'terminal' | 'options' | 'json'>): Client | ExitCode {
   const config = configOf(call);
-  return typeof config === 'number' ? config : clientOf(config);
+  if (typeof config === 'number') return config;
+  return createClient(socketTransport(controlSocket(config), saysOnce(call.terminal)), 'cli');
+}
+
+/** On every command's screen, whatever it shows. */
+function saysOnce(terminal: Call['terminal']): (until: number) => void {
+  let isSaid = false;
+  return (until) => {
+    if (!isSaid)
+      terminal.note(
+        `${paint(terminal, 'yellow', '… observing')} until ${dateTime(until)} UTC: what policy refuses is let through.\n`,
+      );
+    isSaid = true;
+  };
 }
 
 export function clientOf(config: Pick<Config, 'data'>): Client {

@@ -15,6 +15,16 @@ export const STATE_MARKS = {
   deny: { mark: '✗', colour: 'red' },
 } as const;
 
+/** What policy said of an exchange. While the gateway observed nothing is green, and what was let through says so. */
+export function decisionMark({ decision, mode, state }: Marked): { mark: string; colour: Colour; word: string } {
+  const known = STATE_MARKS[decision];
+  if (mode === 'enforcing') return { ...known, word: decision };
+  const word = state === 'refused' || state === 'held' ? decision : `would ${decision}`;
+  return { mark: '…', colour: 'yellow', word };
+}
+
+type Marked = { decision: keyof typeof STATE_MARKS; mode: 'enforcing' | 'observing'; state: string };
+
 /** Text from elsewhere: unseen characters shown, cut to `width` with its length where it is longer. */
 export function foreign(text: string, width = 200): string {
   const seen = visibleText(text);

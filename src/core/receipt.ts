@@ -7,13 +7,16 @@ import type { RefusalCode } from './refusal.ts';
  * The log's records. Written as canonical JSON (RFC 8785) of opaque ids, digests and enumerations; names, arguments and
  * content are payload, sealed beside the log and referred to by `payload`, a salted digest.
  */
-export const RECEIPT_VERSION = 1;
+export const RECEIPT_VERSION = 2;
+
+/** Versions that are read. Since 2 an exchange says so where it was decided while the gateway observed. */
+export type ReceiptVersion = 1 | typeof RECEIPT_VERSION;
 
 export type ReceiptKind = 'intent' | 'outcome' | 'refusal' | 'hold' | 'control' | 'flood' | 'gap';
 
 /** On every receipt. `replica, epoch, n` is gapless, so that omission shows. */
 export type ReceiptHead = {
-  version: typeof RECEIPT_VERSION;
+  version: ReceiptVersion;
   id: string;
   kind: ReceiptKind;
   replica: string;
@@ -52,6 +55,11 @@ export type ExchangeFacts = {
   tool: { manifest: string; pin_approval: string } | null;
   request: { received: string; sent: string | null; bytes: number };
   policy: { set: string; ids: string[]; errors: string[]; obligations: string[]; shadow: string[] };
+  /**
+   * Only while the gateway observed: what policy said, whatever became of the exchange. An intent with `would: deny` was let
+   * through against it.
+   */
+  observing?: { would: 'permit' | 'hold' | 'deny'; code: RefusalCode | null };
   state_version: number;
   labels: { before: Label };
   checks: StageCheck[];
@@ -110,6 +118,8 @@ export const CONTROL_EVENTS = [
   'config.change',
   'policy.propose',
   'policy.activate',
+  'mode.observe',
+  'mode.enforce',
   'policy.rollback',
   'policy.canary',
   'privilege.give',

@@ -41,6 +41,7 @@ export function completeFactsOf(pass: Pass): ExchangeDraft {
 
 function passFacts(pass: Pass) {
   return {
+    ...(pass.observing === undefined ? {} : { observing: pass.observing }),
     state_version: pass.decided_under,
     checks: [...pass.checks],
     parent: pass.parent?.receipt ?? null,

@@ -5,6 +5,7 @@ import type { PolicyEngine } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Offered } from '../core/manifest.ts';
 import { isRefusal } from '../core/refusal.ts';
+import { scopeCovers } from '../core/scope.ts';
 import type { StateWatch } from '../storage/index.ts';
 import type { Gateway } from './attempt.ts';
 import { openFamiliar } from './familiar.ts';
@@ -15,7 +16,7 @@ import { Runner } from './runner.ts';
 import { type AdmissionRules, admitConnection } from './stages/admit-connection.ts';
 import { checkIdentity } from './stages/check-identity.ts';
 import { checkToolManifest } from './stages/check-tool-manifest.ts';
-import { decide } from './stages/decide.ts';
+import { type Decider, decide, type ObservingNow, type Rules } from './stages/decide.ts';
 import { forward } from './stages/forward.ts';
 import { hold } from './stages/hold.ts';
 import { loadRun } from './stages/load-run.ts';
@@ -38,6 +39,8 @@ export type EnforcementParts = {
   policy: Pick<PolicyEngine, 'decide' | 'visible' | 'pinned' | 'isOpen' | 'onChange'>;
   ledger: Pick<Ledger, 'intent' | 'outcome' | 'refusal' | 'flood'>;
   state: Pick<StateWatch, 'version' | 'lease' | 'leased' | 'poll'>;
+  /** Whether policy's refusals are recorded and not enforced; never where nothing is said. */
+  observing?: ObservingNow;
   bounds(): Bounds;
   /** The table as it is run. For the test that takes cells away, one at a time. */
   table?: ((table: Table) => Table) | undefined;
@@ -51,7 +54,8 @@ export type Enforcement = {
 
 /** Joins controls and table. Whatever changes the stop list cuts what is in flight, before anything is awaited. */
 export function openEnforcement(parts: EnforcementParts): Enforcement {
-  const { clock, identity, policy, ledger, state, bounds } = parts;
+  const { clock, identity, ledger, state, bounds, observing = () => false } = parts;
+  const policy = observed(parts.policy, observing);
   const live = new Live(clock);
   const stopped = (who: Parameters<typeof identity.stops.find>[0]) => identity.stops.find(who);
   const familiar = openFamiliar(clock);
@@ -67,7 +71,7 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
     loadRun: loadRun((caller) => identity.loadRun(caller)),
     parseIntent: parseIntent(stopped),
     checkToolManifest: checkToolManifest(identity.manifests, policy),
-    decide: decide(policy),
+    decide: decide(policy, observing),
     hold: hold(),
     recordIntent: recordIntent({ lease: () => state.lease(), intent: (draft) => ledger.intent(draft) }),
     forward: forward({
@@ -94,6 +98,27 @@ export function openEnforcement(parts: EnforcementParts): Enforcement {
   });
   identity.stops.onChange(() => live.review(stopped));
   identity.manifests.onChange(() => live.reviewPins(pinned));
-  policy.onChange(() => live.reviewGrants((grant) => policy.isOpen(grant)));
+  parts.policy.onChange(() => live.reviewGrants((grant) => parts.policy.isOpen(grant)));
   return { gateway: runner, live, table };
+}
+
+/**
+ * While it observes, lists show whatever an agent could use if policy permitted it: who does not see a tool does not call
+ * it, and nothing would be learnt. What was not lent stays hidden.
+ */
+function observed(rules: Rules, observing: ObservingNow): Rules {
+  const seen = (policy: Decider, isObserving: ObservingNow): Decider => ({
+    decide: (request) => policy.decide(request),
+    visible: (facts, candidates) =>
+      isObserving() && facts.principal.type === 'Agent' && facts.protocol !== 'authzen'
+        ? candidates.map((candidate) => facts.run.scopes.every((scope) => scopeCovers(scope, candidate)))
+        : policy.visible(facts, candidates),
+  });
+  return {
+    ...seen(rules, observing),
+    pinned: () => {
+      const then = observing();
+      return seen(rules.pinned(), () => then);
+    },
+  };
 }

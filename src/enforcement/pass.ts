@@ -45,6 +45,8 @@ export class Pass {
   frames = 0;
   listed: { count: number; digest: string } | undefined;
   stop_cause: string | undefined;
+  /** Set where it was decided while the gateway observed: what policy said, whatever became of it. */
+  observing: ExchangeFacts['observing'];
 
   #caller: Caller | undefined;
   #run: Run | undefined;

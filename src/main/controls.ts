@@ -134,6 +134,7 @@ export async function openControls(
     report: surroundings.report,
   });
   stack.defer(() => policy.sets.close());
+  stack.defer(() => policy.mode.close());
   const applications = await openOthers(config(), surroundings, stack);
   const archive = openArchive({ db, key: keys.payload });
   const recorded = openRecorded({ ledger, archive, records: () => openRecords(db) });

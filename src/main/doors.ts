@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type Api, openApi } from '../api/index.ts';
 import type { Config } from '../config/index.ts';
-import { createSuggestions, FULFILLABLE, openAnalysis } from '../controls/policy/index.ts';
+import { createSuggestions, FULFILLABLE, type ModeSwitch, openAnalysis } from '../controls/policy/index.ts';
 import { type Egress, type Enforcement, openEnforcement, type Table } from '../enforcement/index.ts';
 import {
   METADATA_PATH as AUTHZEN_METADATA_PATH,
@@ -78,6 +78,7 @@ export async function openAgentsSide(
     policy: controls.policy.engine,
     ledger: controls.ledger,
     state: controls.state,
+    observing: () => controls.policy.mode.observing() !== undefined,
     bounds: remembered(config, (now) => boundsOf(now, url.now)),
     table: parts.table,
   });
@@ -173,6 +174,11 @@ function handlersOf(
   ];
 }
 
+function modeOf(mode: ModeSwitch) {
+  const period = mode.observing();
+  return { mode: period === undefined ? 'enforcing' : 'observing', observing_until: period?.until ?? null } as const;
+}
+
 /** The control plane: the console and `/api` for people, the socket for the command line. */
 export async function openPeopleSide(
   parts: DoorParts & { agents: AgentsSide; started_at: number; pages_folder: string | undefined },
@@ -194,6 +200,7 @@ export async function openPeopleSide(
       fulfillable: FULFILLABLE,
     }),
     grants: controls.policy.grants,
+    mode: controls.policy.mode,
     decisions: controls.policy.engine,
     recorded: controls.recorded,
     suggestions: createSuggestions({
@@ -206,8 +213,7 @@ export async function openPeopleSide(
     ledger: controls.ledger,
     gateway: {
       state: () => ({
-        mode: 'enforcing',
-        observing_until: null,
+        ...modeOf(controls.policy.mode),
         build: parts.build,
         started_at: parts.started_at,
         replica: controls.replica,

@@ -72,6 +72,7 @@ export async function openReplica(
   await state.start();
   t.after(async () => {
     state.stop();
+    await policy.mode.close();
     await policy.sets.close();
   });
   return { ...policy, state, folder, changes, reports };

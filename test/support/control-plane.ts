@@ -191,6 +191,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
       pause: () => Promise.resolve(),
     }),
     explainer: policy.explainer,
+    mode: policy.mode,
     ledger,
     gateway: {
       state: () => ({
@@ -245,6 +246,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
     },
     async close() {
       await api.close();
+      await policy.mode.close();
       await policy.sets.close();
       await identity.close();
       await ledger.close();

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { OBSERVING_HEADER } from '../contract/index.ts';
 import type { Transport, TransportAnswer } from './transport.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { Transport, TransportAnswer } from './transport.ts';
  * path on this machine, never an address, so it is not an outgoing connection in the sense of the egress rule. What needs
  * presence needs a person, so a sign-in made here is kept, in memory, as long as the transport is.
  */
-export function socketTransport(path: string): Transport {
+export function socketTransport(path: string, onObserving: (until: number) => void = () => undefined): Transport {
   const cookies = new Map<string, string>();
   return ({ method, path: target, headers, body, signal }) =>
     new Promise<TransportAnswer>((resolve, reject) => {
@@ -19,6 +20,8 @@ export function socketTransport(path: string): Transport {
           ...(signal ? { signal } : {}),
         },
         (answer: IncomingMessage) => {
+          const until = Number(answer.headers[OBSERVING_HEADER]);
+          if (until > 0) onObserving(until);
           keepCookies(cookies, answer.headers['set-cookie'] ?? []);
           resolve({ status: answer.statusCode ?? 0, body: answer });
         },

@@ -28,7 +28,10 @@ export const exchange = z
     /** Place in the log, once sequenced. */
     index: z.number().int().nullable(),
     time,
+    /** What policy said; while the gateway observed it may have been let through all the same. */
     decision: z.enum(DECISIONS),
+    /** Whether policy was enforced when it was decided. */
+    mode: z.enum(['enforcing', 'observing']),
     state: z.enum(STATES),
     /** Why it was refused. */
     code: z.enum(REFUSAL_CODES).nullable(),

@@ -3,3 +3,6 @@
  * first (CORS preflight), and nothing here ever answers such a question with yes.
  */
 export const CLIENT_HEADER = 'sallyport-client';
+
+/** On every answer to somebody who is known, while the gateway observes: when that ends, in milliseconds since the Unix epoch. */
+export const OBSERVING_HEADER = 'sallyport-observing-until';

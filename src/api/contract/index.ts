@@ -22,8 +22,9 @@ export type {
   Remedy,
 } from './explanation.ts';
 export type { Grant } from './grants.ts';
-export { CLIENT_HEADER } from './headers.ts';
+export { CLIENT_HEADER, OBSERVING_HEADER } from './headers.ts';
 export type { SigningKey } from './keys.ts';
+export type { Mode } from './mode.ts';
 export type { AgentActivity, AgentTools, AgentWorkload } from './one-agent.ts';
 export type { Me, Passkey, PersonEntry } from './people.ts';
 export type { ActiveSet, PolicyEntry, PolicyProblem, Proposal } from './policy.ts';

@@ -7,6 +7,7 @@ import { canRoutes } from './explanation.ts';
 import { grantRoutes } from './grants.ts';
 import { keyRoutes } from './keys.ts';
 import { logRoutes } from './log.ts';
+import { modeRoutes } from './mode.ts';
 import { oneAgentRoutes } from './one-agent.ts';
 import { peopleRoutes } from './people.ts';
 import { policyRoutes } from './policy.ts';
@@ -26,6 +27,7 @@ export const ROUTES = {
   ...statusRoutes,
   ...exchangeRoutes,
   ...canRoutes,
+  ...modeRoutes,
   ...agentRoutes,
   ...clientGrantRoutes,
   ...oneAgentRoutes,

@@ -9,6 +9,7 @@ import { exchangeHandlers, liveHandlers } from './exchanges.ts';
 import { grantHandlers } from './grants.ts';
 import { keyHandlers } from './keys.ts';
 import { logHandlers } from './log.ts';
+import { modeHandlers } from './mode.ts';
 import { oneAgentHandlers } from './one-agent.ts';
 import { peopleHandlers } from './people.ts';
 import { policyHandlers } from './policy.ts';
@@ -29,6 +30,7 @@ export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: Str
       ...statusHandlers(ports),
       ...exchangeHandlers(ports),
       ...canHandlers(ports),
+      ...modeHandlers(ports),
       ...agentHandlers(ports),
       ...clientGrantHandlers(ports),
       ...oneAgentHandlers(ports),

@@ -4,7 +4,7 @@ import type { People } from '../../controls/identity/index.ts';
 import type { Clock } from '../../core/clock.ts';
 import { JsonError, parseJson } from '../../core/json.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
-import { type Operation, type Problem, ROUTES, type Route } from '../contract/index.ts';
+import { OBSERVING_HEADER, type Operation, type Problem, ROUTES, type Route } from '../contract/index.ts';
 import type { Call, Handlers, StreamHandlers } from '../handler.ts';
 import { checkForged, checkHost, checkOrigin, type Doorplate } from './admit.ts';
 import type { Pages } from './assets.ts';
@@ -29,6 +29,8 @@ export type AppParts = {
   streams: StreamHandlers;
   pages: Pages;
   doorplate(): Doorplate;
+  /** When observing ends; undefined while policy is enforced. */
+  observingUntil(): number | undefined;
   cookie(): SessionCookie;
   flow(): FlowCookie;
   /** Requests that came over the control socket. */
@@ -94,6 +96,8 @@ async function admit(parts: AppParts, request: FastifyRequest, reply: FastifyRep
   const foreign = local ? undefined : checkOrigin(headers, parts.doorplate());
   if (foreign !== undefined) return refuseWith(request, reply, foreign);
   request.caller = await findCaller({ local, cookie: parts.cookie().read(headers.cookie) }, parts.people);
+  const until = parts.observingUntil();
+  if (until !== undefined && request.caller.kind !== 'nobody') reply.header(OBSERVING_HEADER, String(until));
   const { operation } = request.routeOptions.config;
   const route: Route | undefined = operation === undefined ? undefined : ROUTES[operation];
   // What does not exist looks to strangers like what does.

@@ -42,6 +42,7 @@ export async function openApi(options: ApiOptions): Promise<Api> {
     ...allHandlers(options),
     pages: options.pages_folder === undefined ? NO_PAGES : readPages(options.pages_folder),
     doorplate: () => opened().plate,
+    observingUntil: () => options.mode.observing()?.until,
     cookie: () => opened().cookie,
     flow: () => opened().flow,
     local,

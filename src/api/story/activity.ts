@@ -46,8 +46,9 @@ export async function activityOf(ledger: LedgerPort, agent: string, now: number)
   return { ...sumOf(hours), since, whole: isOver, scanned, hours, last_at };
 }
 
-function counted({ kind }: First): Exclude<Counted, 'failed'> {
-  if (kind === 'refusal') return 'refused';
+/** By what policy said: what it refused while the gateway observed is not among the permitted. */
+function counted({ kind, observing }: First): Exclude<Counted, 'failed'> {
+  if (kind === 'refusal' || observing?.would === 'deny') return 'refused';
   return kind === 'hold' ? 'held' : 'permitted';
 }
 

@@ -57,7 +57,17 @@ export function shortName(resource: string): string {
 }
 
 /** The reason in full stands below the sentence: it may be long, and it is for people only. */
-function decided({ decision, code, policies }: Exchange): string {
+function decided(exchange: Exchange): string {
+  const words = decidedBy(exchange);
+  const { mode, decision, state } = exchange;
+  if (mode === 'enforcing') return words;
+  const isThrough = decision === 'deny' && state !== 'refused';
+  return isThrough
+    ? `${words} The gateway was observing, so it was let through.`
+    : `${words} The gateway was observing.`;
+}
+
+function decidedBy({ decision, code, policies }: Exchange): string {
   switch (decision) {
     case 'permit':
       return policies.length === 0 ? 'It was permitted.' : `It was permitted by ${policies.join(', ')}.`;

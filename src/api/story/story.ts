@@ -44,7 +44,7 @@ function decisionOf(
   const { policy } = first;
   return {
     effect,
-    code: first.kind === 'intent' ? null : first.code,
+    code: first.kind === 'intent' ? (first.observing?.code ?? null) : first.code,
     reason: text(told['reason']),
     public: text(told['public']),
     policies: (policy?.ids ?? []).map((id) => note(id, sourcesOf(known))),

@@ -19,8 +19,9 @@ export function summarise(logged: LoggedReceipt, first: First, outcome: OutcomeR
     index: logged.index,
     time: first.time,
     decision: decisionOf(first),
+    mode: first.observing === undefined ? 'enforcing' : 'observing',
     state: stateOf(first, outcome),
-    code: first.kind === 'intent' ? null : first.code,
+    code: first.kind === 'intent' ? (first.observing?.code ?? null) : first.code,
     protocol: first.protocol ?? '',
     operation: first.operation ?? '',
     agent: first.agent?.id ?? '',
@@ -41,7 +42,7 @@ export function summarise(logged: LoggedReceipt, first: First, outcome: OutcomeR
 function decisionOf(first: First): Exchange['decision'] {
   switch (first.kind) {
     case 'intent':
-      return 'permit';
+      return first.observing?.would ?? 'permit';
     case 'hold':
       return 'hold';
     case 'refusal':

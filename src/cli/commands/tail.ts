@@ -4,7 +4,7 @@ import { DECISIONS, type Exchange, type Filters, filters, type LiveEvent } from 
 import { visibleJson } from '../../core/visible-text.ts';
 import { type Call, type Command, DONE, type ExitCode, UsageError } from '../command.ts';
 import { gatewayOf, report } from '../gateway.ts';
-import { clockTime, duration, foreign, paint, STATE_MARKS } from '../paint.ts';
+import { clockTime, decisionMark, duration, foreign, paint } from '../paint.ts';
 import type { Terminal } from '../terminal.ts';
 
 export const tail: Command = {
@@ -115,14 +115,14 @@ const WIDE_COLUMNS = 130;
  * two lines, the second of which holds the receipt.
  */
 export function exchangeLine(exchange: Exchange, terminal: Terminal): string {
-  const { mark, colour } = STATE_MARKS[exchange.decision];
+  const { mark, colour, word } = decisionMark(exchange);
   const columns = terminal.columns ?? Number.POSITIVE_INFINITY;
   const who = foreign(`${exchange.agent}/${exchange.job}`, 40);
   const action = foreign(exchange.action, 30);
   const end = endOf(exchange);
   const taken = 20 + who.length + action.length + (columns < WIDE_COLUMNS ? 0 : end.length + RECEIPT_COLUMNS);
   const what = foreign(exchange.resource ?? exchange.operation, Math.min(200, Math.max(16, columns - taken)));
-  const head = `${clockTime(exchange.time)} ${paint(terminal, colour, `${mark} ${exchange.decision.padEnd(6)}`)}`;
+  const head = `${clockTime(exchange.time)} ${paint(terminal, colour, `${mark} ${word.padEnd(6)}`)}`;
   const tail = `${end}${paint(terminal, 'dim', exchange.receipt)}`;
   return `${head} ${who} ${action} ${what}${columns < WIDE_COLUMNS ? `\n         ${tail}` : ` ${tail}`}`;
 }

@@ -6,7 +6,7 @@ import { type Config, describeProblem, findConfig, loadConfig } from '../../conf
 import { visibleJson, visibleText } from '../../core/visible-text.ts';
 import type { Running } from '../../main.ts';
 import { type Call, type Command, DONE, type ExitCode, FAILED } from '../command.ts';
-import { clientOf } from '../gateway.ts';
+import { clientOf, PRESENCE_OPTIONS, showPresence } from '../gateway.ts';
 import { facts, fold, paint } from '../paint.ts';
 import { firstLine, offersFirstCall, STARTER, writeEditorSchema, writeFirstCall, writeStarter } from '../starter.ts';
 import type { Terminal } from '../terminal.ts';
@@ -20,7 +20,15 @@ export const up: Command = {
     ['sallyport up', 'start here'],
     ['sallyport up ~/gateway', 'start in another folder'],
     ['sallyport up --config /etc/sallyport/sallyport.yaml', 'start on that file'],
+    ['sallyport up --observe --as ada', 'let through what policy refuses, for a day; asks for password and code'],
   ],
+  options: {
+    observe: {
+      type: 'boolean',
+      about: 'Observe for a day instead of enforcing. Needs a person; without one it enforces.',
+    },
+    ...PRESENCE_OPTIONS,
+  },
   async run(call) {
     const file = prepare(call);
     const loaded = loadConfig(file);
@@ -82,6 +90,7 @@ async function guard(config: Config, running: Running, call: Call): Promise<Exit
   const client = clientOf(config);
   const setup = await client.call('setup.link', {});
   const link = setup.kind === 'ok' ? setup.value.link : undefined;
+  const observing = call.options.flag('observe') && (await observed(call, client, link !== undefined));
   const line = offersFirstCall(config) ? await firstCall(config, running.agents_url, client) : undefined;
   writeEditorSchema(config.data);
   if (call.json) {
@@ -91,22 +100,38 @@ async function guard(config: Config, running: Running, call: Call): Promise<Exit
       console_url: running.console_url,
       setup_link: link ?? null,
       first_call: line ?? null,
+      mode: observing ? 'observing' : 'enforcing',
       config: config.file,
     };
     call.terminal.write(`${visibleJson(told)}\n`);
-  } else call.terminal.write(banner(config, running, link, line, call.terminal));
+  } else call.terminal.write(banner({ config, running, link, line, observing }, call.terminal));
   if (!call.signal.aborted) await new Promise((done) => call.signal.addEventListener('abort', done, { once: true }));
   if (!call.json) call.terminal.note('\nStopping…\n');
   return DONE;
 }
 
-function banner(
-  config: Config,
-  running: Running,
-  link: string | undefined,
-  line: string | undefined,
-  terminal: Terminal,
-): string {
+/** Whoever asks for it has to be there. Without that the gateway runs all the same, and enforces. */
+async function observed(call: Call, client: Client, nobodyYet: boolean): Promise<boolean> {
+  const { terminal } = call;
+  const enforces = (why: string): false => {
+    terminal.note(`${why} It enforces. Later: sallyport mode observe --reason "..."\n`);
+    return false;
+  };
+  if (nobodyYet) return enforces('Observing needs a person, and nobody has an account yet.');
+  if ((await showPresence(call, client)) !== undefined) return enforces('Nobody showed presence.');
+  const answer = await client.call('mode.observe', { body: { minutes: 1_440, reason: 'started with --observe' } });
+  return answer.kind === 'ok' || enforces(visibleText(answer.problem.message));
+}
+
+type Shown = {
+  config: Config;
+  running: Running;
+  link: string | undefined;
+  line: string | undefined;
+  observing: boolean;
+};
+
+function banner({ config, running, link, line, observing }: Shown, terminal: Terminal): string {
   const servers = Object.keys(config.upstreams);
   const guarded = servers.length === 0 ? 'nothing yet: add a server under upstreams' : servers.join(', ');
   const where: [string, string][] = [
@@ -120,7 +145,9 @@ function banner(
   where.push(['settings', config.file]);
   const first = line === undefined ? '' : `\nThe first governed call: paste this into another terminal.\n\n${line}\n`;
   return [
-    `${paint(terminal, 'green', '✓ enforcing')} Nothing passes but what ${config.policy.folder} permits.\n\n`,
+    observing
+      ? `${paint(terminal, 'yellow', '… observing')} For a day what policy refuses is let through and recorded. End it: sallyport mode enforce\n\n`
+      : `${paint(terminal, 'green', '✓ enforcing')} Nothing passes but what ${config.policy.folder} permits.\n\n`,
     facts(where, { color: terminal.color, columns: undefined }),
     first,
     `\n${fold('See what happens: sallyport tail. Everything else: sallyport --help. Ctrl-C stops.', terminal.columns)}\n`,

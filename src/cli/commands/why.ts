@@ -4,7 +4,7 @@ import { visibleJson, visibleLines, visibleText } from '../../core/visible-text.
 import { type Command, DONE, UsageError } from '../command.ts';
 import { explanationText } from '../explanation.ts';
 import { gatewayOf, report } from '../gateway.ts';
-import { dateTime, duration, facts, fold, foreign, paint, STATE_MARKS } from '../paint.ts';
+import { dateTime, decisionMark, duration, facts, fold, foreign, paint } from '../paint.ts';
 import type { Terminal } from '../terminal.ts';
 
 export const why: Command = {
@@ -44,11 +44,9 @@ export function storyText(story: Story, terminal: Terminal): string {
     .join('\n');
 }
 
-function decisionText({ decision }: Story, terminal: Terminal): string {
-  const { mark, colour } = STATE_MARKS[decision.effect];
-  const lines = [
-    `${paint(terminal, colour, `${mark} ${decision.effect}`)}${decision.code === null ? '' : ` ${decision.code}`}`,
-  ];
+function decisionText({ decision, exchange }: Story, terminal: Terminal): string {
+  const { mark, colour, word } = decisionMark(exchange);
+  const lines = [`${paint(terminal, colour, `${mark} ${word}`)}${decision.code === null ? '' : ` ${decision.code}`}`];
   const say = (label: string, text: string | null): void => {
     if (text !== null && text !== '') lines.push(fold(`${label}: ${visibleText(text)}`, terminal.columns, '  '));
   };

@@ -85,7 +85,7 @@ function Cells({ exchange, narrow }: { exchange: Exchange; narrow: boolean }) {
       <time dateTime={new Date(time).toISOString()} title={exactTime(time)} className="font-mono text-faint text-small">
         {clockTime(time)}
       </time>
-      <DecisionMark decision={decision} />
+      <DecisionMark decision={decision} mode={exchange.mode} />
       <Cell value={agent} />
       {!narrow && <Cell value={job} soft />}
       {!narrow && <Cell value={action || operation} soft />}
@@ -101,7 +101,7 @@ function SmallCells({ exchange }: { exchange: Exchange }) {
   return (
     <>
       <div className="flex items-center gap-2">
-        <DecisionMark decision={decision} />
+        <DecisionMark decision={decision} mode={exchange.mode} />
         <Cell value={agent} className="grow" />
         <span className="font-mono text-faint text-small">{clockTime(time).slice(0, 8)}</span>
       </div>

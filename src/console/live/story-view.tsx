@@ -33,7 +33,7 @@ function Told({ story }: { story: Story }) {
     <article className="flex flex-col gap-6 px-4 pt-4 pb-8">
       <header className="flex flex-col gap-2">
         <p className="flex flex-wrap items-center gap-x-3 text-faint">
-          <DecisionMark decision={exchange.decision} />
+          <DecisionMark decision={exchange.decision} mode={exchange.mode} />
           {exchange.state !== 'refused' && exchange.state !== 'held' && <StateMark state={exchange.state} />}
           <time
             dateTime={new Date(exchange.time).toISOString()}

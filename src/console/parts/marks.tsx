@@ -38,7 +38,11 @@ export function Mark({ tone, word, className }: { tone: Tone; word: string; clas
 
 const DECISION_TONE: Record<Decision, Tone> = { permit: 'permit', hold: 'hold', deny: 'deny' };
 
-export function DecisionMark({ decision }: { decision: Decision }) {
+type Decided = { decision: Decision; mode?: 'enforcing' | 'observing' };
+
+/** While the gateway observed nothing is green: policy said so, and did not stand in the way. */
+export function DecisionMark({ decision, mode = 'enforcing' }: Decided) {
+  if (mode === 'observing') return <Mark tone="hold" word={`would ${decision}`} />;
   return <Mark tone={DECISION_TONE[decision]} word={decision} />;
 }
 

@@ -60,9 +60,10 @@ const label = object({ confidentiality: text, integrity: text });
 const agent = object({ id: text, owner: text, version: text });
 const credential = object({ kind: text, thumbprint: text });
 const policy = object({ errors: list(text), ids: list(text), obligations: list(text), set: text, shadow: list(text) });
+const observed = object({ code: nullable(text), would: text });
 const request = object({ bytes: count, received: text, sent: nullable(text) });
 const tool = object({ manifest: digest, pin_approval: text });
-const head = { time: count, version: '1' };
+const head = { time: count, version: '[12]' };
 
 const exchange = (kinds: string, code: Members): Members => ({
   accesses: list(access),
@@ -80,6 +81,7 @@ const exchange = (kinds: string, code: Members): Members => ({
   kind: kind(kinds),
   labels: object({ before: label }),
   n: capture.n,
+  observing: observed,
   operation: text,
   parent: nullable(text),
   payload: nullable(digest),
@@ -96,7 +98,7 @@ const exchange = (kinds: string, code: Members): Members => ({
   tool: nullable(tool),
   trace: nullable(text),
   upstream: nullable(text),
-  version: '1',
+  version: '[12]',
 });
 
 const ALWAYS = 'build checks code config_digest epoch id kind n payload prev replica time version'.split(' ');
@@ -145,7 +147,10 @@ const control = object({
 
 /** The captures of all but an outcome, and an outcome's, in canonical order. */
 const SHAPES = [
-  object(exchange('intent', {})),
+  partialObject(
+    exchange('intent', {}),
+    new Set(Object.keys(exchange('intent', {})).filter((name) => name !== 'observing')),
+  ),
   outcome,
   partialObject(exchange('refusal|hold', { code: text }), new Set(ALWAYS)),
   control,

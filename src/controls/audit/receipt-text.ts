@@ -63,6 +63,7 @@ function intentOf(receipt: Of<'intent'>, place: Place): object {
     kind: receipt.kind,
     labels: { before: label(receipt.labels.before) },
     n: place.n,
+    observing: receipt.observing && observing(receipt.observing),
     operation: receipt.operation,
     parent: receipt.parent,
     payload: receipt.payload,
@@ -101,6 +102,7 @@ function refusalOf(receipt: Of<'refusal' | 'hold'>, place: Place): object {
     kind: receipt.kind,
     labels: receipt.labels && { before: label(receipt.labels.before) },
     n: place.n,
+    observing: receipt.observing && observing(receipt.observing),
     operation: receipt.operation,
     parent: receipt.parent,
     payload: receipt.payload,
@@ -271,6 +273,10 @@ function policy({ errors, ids, obligations, set, shadow }: ExchangeFacts['policy
 
 function tool({ manifest, pin_approval }: NonNullable<ExchangeFacts['tool']>): object {
   return { manifest, pin_approval };
+}
+
+function observing({ code, would }: NonNullable<ExchangeFacts['observing']>): object {
+  return { code, would };
 }
 
 function request({ bytes, received, sent }: ExchangeFacts['request']): object {

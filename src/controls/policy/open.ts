@@ -5,6 +5,7 @@ import type { Database, StateWatch, Transaction } from '../../storage/index.ts';
 import { createEngine } from './engine.ts';
 import { createExplainer, type Explainer } from './explain/explainer.ts';
 import type { Grants } from './life/grants.ts';
+import { type ModeSwitch, openMode } from './mode/mode.ts';
 import { createPolicySet } from './policy-set.ts';
 import { Sets } from './sets.ts';
 import { readPolicies } from './source.ts';
@@ -52,7 +53,7 @@ export type PolicyParts = {
   watch: boolean;
 };
 
-export type Policy = { engine: PolicyEngine; sets: PolicySets; grants: Grants; explainer: Explainer };
+export type Policy = { engine: PolicyEngine; sets: PolicySets; grants: Grants; explainer: Explainer; mode: ModeSwitch };
 
 /**
  * Reads what is active from the database, or activates the folder's set where nothing ever was, and follows both from then
@@ -69,5 +70,6 @@ export async function openPolicy(parts: PolicyParts): Promise<Policy> {
     registered: () => engine.registered,
     fulfillable: parts.fulfillable,
   });
-  return { engine, sets, grants: sets.grants, explainer };
+  const mode = await openMode(parts);
+  return { engine, sets, grants: sets.grants, explainer, mode };
 }

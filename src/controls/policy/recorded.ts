@@ -146,7 +146,7 @@ function recordedOf(receipt: Decided, asked: Asked, { agent, run, definition }: 
       each: asked.each,
     },
     effect,
-    code: effect === 'deny' && receipt.kind !== 'intent' ? (receipt.code as DenialCode) : undefined,
+    code: effect === 'deny' ? codeOf(receipt) : undefined,
     policies: policy.ids,
     errors: policy.errors,
     set: policy.set,
@@ -205,11 +205,18 @@ const DENIALS: ReadonlySet<string> = new Set<DenialCode>([
 
 /** What policy said, which is not always why the exchange ended: arguments may be at fault beside it. */
 function effectOf(receipt: Decided): RecordedDecision['effect'] {
+  if (receipt.observing !== undefined) return receipt.observing.would;
   if (receipt.kind === 'intent') return 'permit';
   if (receipt.kind === 'hold') return 'hold';
   if (isDenied(receipt)) return 'deny';
   const isHeld = receipt.policy.obligations.some((obligation) => obligation.startsWith('approve@'));
   return isHeld ? 'hold' : 'permit';
+}
+
+/** While the gateway observed, what ended the exchange need not be what policy said. */
+function codeOf(receipt: Decided): DenialCode | undefined {
+  if (receipt.observing !== undefined) return (receipt.observing.code ?? undefined) as DenialCode | undefined;
+  return receipt.kind === 'intent' ? undefined : (receipt.code as DenialCode);
 }
 
 function isDenied({ checks, code, policy }: Exclude<Decided, IntentReceipt>): boolean {

@@ -1,5 +1,6 @@
 import type { Database, Migration, Row, Sql, Transaction } from '../../storage/index.ts';
 import { lifeMigration } from './life/store.ts';
+import { modeMigration } from './mode/store.ts';
 import type { ActiveSet, PolicyFile } from './types.ts';
 
 /** Policy sets by digest, the one that is active, and those that wait. Sets are never changed, so going back is activating. */
@@ -13,6 +14,7 @@ export const policyMigrations: readonly Migration[] = [
             proposed_at bigint not null);`,
   },
   lifeMigration,
+  modeMigration,
 ];
 
 type ActiveRow = Row & ActiveSet;

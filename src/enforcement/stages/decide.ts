@@ -9,24 +9,49 @@ export type Decider = PassRules;
 /** Rules that change, and can be held still for one exchange. */
 export type Rules = Decider & { pinned(): Decider };
 
+/** Whether policy's refusals are recorded and not enforced, now. */
+export type ObservingNow = () => boolean;
+
 /**
  * Every access of the exchange is decided; all must be permitted. From here to its end the pass is under one version of the
- * rules: a list that takes its time, or asks several servers, does not begin under one and end under another.
+ * rules: a list that takes its time, or asks several servers, does not begin under one and end under another. While the
+ * gateway observes, policy's own refusals are recorded and let through; what no policy could permit is refused all the same.
  */
-export function decide(rules: Rules): StageRun {
+export function decide(rules: Rules, observing: ObservingNow): StageRun {
   return (pass) => {
     const policy = rules.pinned();
     pass.rules = policy;
     const decisions = pass.intent.accesses.map((access) => decideAccess(policy, pass, access));
     pass.decisions = decisions;
     pass.live.rests_on = pass.intent.effect === 'discover' ? [] : decisions.flatMap(({ rests_on }) => rests_on ?? []);
-    const denied = decisions.findIndex((decision) => decision.effect === 'deny');
+    const isObserved = observing();
+    if (isObserved) pass.observing = whatItWouldBe(decisions);
+    const denied = decisions.findIndex(
+      ({ effect, code }) => effect === 'deny' && !(isObserved && isSoftened(pass, code)),
+    );
     if (denied < 0) return pass.intent.defect;
     const access = pass.intent.accesses[denied] as Access;
     if (isHidden(policy, pass, access)) pass.shown = refuse('not_found', 'hidden from this agent');
     else pass.shown = pass.intent.defect;
     return refusalOf(decisions[denied] as Decision);
   };
+}
+
+/** What policies say, and nothing else: neither what was lent, nor what a tool's schema refuses. */
+const SOFTENED: ReadonlySet<string | undefined> = new Set(['policy_denied', 'policy_error', 'argument_unmapped']);
+
+/**
+ * A server's own requests reach a person and stay refused, for nobody chose them; and others act on what the decision point
+ * answers, so that it answers as ever.
+ */
+function isSoftened(pass: Pass, code: Decision['code']): boolean {
+  return pass.parent === undefined && pass.attempt.protocol !== 'authzen' && SOFTENED.has(code);
+}
+
+function whatItWouldBe(decisions: readonly Decision[]): Pass['observing'] {
+  const denied = decisions.find(({ effect }) => effect === 'deny');
+  if (denied !== undefined) return { would: 'deny', code: denied.code ?? null };
+  return { would: decisions.some(({ effect }) => effect === 'hold') ? 'hold' : 'permit', code: null };
 }
 
 /** The facts that policy may look at, from identity and the run alone. */
