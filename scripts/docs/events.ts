@@ -51,6 +51,8 @@ const MEANING: Partial<Record<ControlEvent, string>> = {
   'payload.erase': 'Keys of payloads were destroyed.',
   'audit.export': 'Somebody took a proof or a pack out.',
   'audit.fork': 'A new origin was opened that names the old checkpoint.',
+  'connection.make': 'A person connected a server: the gateway acts there in their name, or in its own.',
+  'connection.end': 'A connection to a server was ended.',
   'vault.set': 'An entry of the vault was set; its terms, never its secret.',
   'vault.rotate': 'An entry of the vault got another secret.',
   'vault.remove': 'An entry of the vault was removed.',

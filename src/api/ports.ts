@@ -1,5 +1,5 @@
 import type { Ledger } from '../controls/audit/index.ts';
-import type { Identity, TokenSource } from '../controls/identity/index.ts';
+import type { ConnectSource, Identity, TokenSource } from '../controls/identity/index.ts';
 import type {
   Explainer,
   Grants,
@@ -62,6 +62,7 @@ export type ApiPorts = {
     | 'runs'
     | 'delegations'
     | 'upstreamTokens'
+    | 'connections'
     | 'stops'
     | 'manifests'
     | 'vault'
@@ -88,6 +89,12 @@ export type ApiPorts = {
   tokenSource(upstream: string): TokenSource | undefined;
   /** What else than its key makes somebody this agent, by the rules of the configuration. */
   workloads(agent: string): readonly AgentWorkload[];
+  /** Where people sign in for a server, where they do. */
+  connectSource(upstream: string): ConnectSource | undefined;
+  /** The servers at which they may. */
+  connectable(): readonly string[];
+  /** Asks a server what it offers, so that it says what it wants to be shown. */
+  meet(upstream: string): Promise<void>;
   /** Where people reach the console; set-up links point there. */
   console_url(): string;
 };

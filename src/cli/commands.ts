@@ -106,6 +106,12 @@ export const COMMANDS: readonly Entry[] = [
   entry('Control', 'run', 'List, show and end runs', async () => (await import('./commands/run.ts')).run),
   entry(
     'Control',
+    'connect',
+    'Sign in at a server, for agents that act in your name',
+    async () => (await import('./commands/connect.ts')).connect,
+  ),
+  entry(
+    'Control',
     'consent',
     'Let the gateway act in your name at a server',
     async () => (await import('./commands/consent.ts')).consent,

@@ -106,6 +106,63 @@ function fitsMethod({ client_secret, client_key, method }: Client): boolean {
 const UNFIT =
   'a client_secret beside client_secret_basic or client_secret_post, at most a client_key beside private_key_jwt, neither beside none';
 
+function connectSchema(surroundings: Surroundings) {
+  return z
+    .strictObject({
+      issuer: z
+        .url({ protocol: /^https?$/, error: 'an https address' })
+        .refine(isConfidential, 'https, or a loopback address')
+        .optional()
+        .describe('The authorization server, exactly as its metadata names it, where the server may name no other.'),
+      client_id: z
+        .string()
+        .min(1)
+        .max(500)
+        .optional()
+        .describe(
+          'What the gateway is called there, where it was registered by hand. Without it: the address of its metadata (PUBLIC_URL/oauth/client.json) where that is https and the authorization server takes such, else it registers itself.',
+        ),
+      client_secret: secret(surroundings)
+        .optional()
+        .describe('Its secret there, by reference. Needs issuer, so that it goes to nobody else.'),
+      client_key: clientKey(surroundings)
+        .optional()
+        .describe('A private key that was registered there for it (PEM, PKCS 8), by reference.'),
+      method: z
+        .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'])
+        .optional()
+        .describe('How the client shows who it is. Without it: what fits, and the authorization server takes.'),
+      scope: z
+        .string()
+        .min(1)
+        .max(1_000)
+        .optional()
+        .describe('Scopes to ask for, in the place of those that the server says it wants.'),
+      addresses: z
+        .array(endpoint)
+        .default([])
+        .describe(
+          'Authorization servers whose hosts may be private. That of the server itself may be without it; all others are public and https.',
+        ),
+      dpop: z
+        .enum(['auto', 'required', 'never'])
+        .default('auto')
+        .describe(
+          'Tokens bound to a key: auto where the server asks for them and its authorization server gives them.',
+        ),
+    })
+    .refine(
+      ({ client_secret, issuer }) => client_secret === undefined || issuer !== undefined,
+      'issuer beside client_secret',
+    )
+    .refine(
+      ({ client_id, client_secret, client_key, method }) =>
+        client_id !== undefined || (client_secret === undefined && client_key === undefined && method === undefined),
+      'client_id beside client_secret, client_key or method',
+    )
+    .refine(fitsMethod, UNFIT);
+}
+
 /** Exactly one of them: where two could be shown, nobody could say which one was. */
 function credentialSchema(surroundings: Surroundings) {
   const client = tokenClient(surroundings);
@@ -159,6 +216,11 @@ function credentialSchema(surroundings: Surroundings) {
         .optional()
         .describe(
           'A token for each user and agent, by an identity assertion (ID-JAG) of the company’s identity provider.',
+        ),
+      connect: connectSchema(surroundings)
+        .optional()
+        .describe(
+          'Each person signs in at the server by themselves, with a browser: `sallyport connect`. Where to is found out from the server. Their tokens are kept in the vault and shown to it for runs in their name alone.',
         ),
       vault: z
         .string()

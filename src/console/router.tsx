@@ -45,6 +45,11 @@ const signedIn = createRoute({
   component: lazyRouteComponent(() => import('./pages/signed-in.tsx'), 'SignedIn'),
 });
 
+const connected = createRoute({
+  getParentRoute: () => root,
+  path: '/connected',
+  component: lazyRouteComponent(() => import('./pages/connections.tsx'), 'Connected'),
+});
 const consent = createRoute({
   getParentRoute: () => root,
   path: '/consent/$request',
@@ -162,6 +167,11 @@ const vault = createRoute({
   path: '/vault',
   component: lazyRouteComponent(() => import('./pages/vault.tsx'), 'VaultPage'),
 });
+const connections = createRoute({
+  getParentRoute: () => identities,
+  path: '/connections',
+  component: lazyRouteComponent(() => import('./pages/connections.tsx'), 'ConnectionsPage'),
+});
 const tools = createRoute({
   getParentRoute: () => identities,
   path: '/tools',
@@ -184,6 +194,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     authenticator,
+    connected,
     consent,
     device,
     passkeys,
@@ -196,7 +207,7 @@ export const router = createRouter({
       status,
       policies.addChildren([policiesInForce, policyEditor, policySuggestions, policyVersions, policyGrants]),
       identitiesIndex,
-      identities.addChildren([agents, runs, tools, people, vault]),
+      identities.addChildren([agents, runs, tools, people, vault, connections]),
     ]),
   ]),
   parseSearch: parseSearchWith((value) => value),

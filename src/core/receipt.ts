@@ -139,6 +139,8 @@ export const CONTROL_EVENTS = [
   'client.register',
   'consent.give',
   'consent.withdraw',
+  'connection.make',
+  'connection.end',
   'stop.set',
   'stop.lift',
   'signal.receive',

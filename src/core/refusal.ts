@@ -141,6 +141,12 @@ const CODES = {
     http: 403,
     public: 'The user in whose name you act has not let the gateway act for them at this server.',
   },
+  connection_missing: {
+    http: 403,
+    public:
+      'Nobody has connected this server for the user in whose name you act. They do so, signed in, with: sallyport connect',
+  },
+  connection_failed: { http: 400, public: 'The server could not be connected.' },
   upstream_credential_missing: { http: 502, public: 'The gateway has no credential for this server yet.' },
   upstream_credential_not_served: {
     http: 403,

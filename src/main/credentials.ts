@@ -1,22 +1,31 @@
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/index.ts';
-import type { Identity, TokenSource } from '../controls/identity/index.ts';
+import type { ConnectSource, Identity, TokenSource } from '../controls/identity/index.ts';
 import { type Refusal, refuse } from '../core/refusal.ts';
 import { Secret } from '../core/secret.ts';
 import type { CredentialSource } from '../core/upstream-credential.ts';
+
+/** Where a person signs in for a server, if they do. The same object for the same configuration. */
+export function connectSourceOf(upstream: Upstream): ConnectSource | undefined {
+  const { credential, transport } = upstream;
+  if (credential?.connect === undefined || transport.kind !== 'http') return undefined;
+  return { ...credential.connect, url: transport.url, ca: transport.ca };
+}
 
 type Upstream = Config['upstreams'][string];
 
 /** What each server is shown, by the source that its configuration names. A server without one is shown nothing here. */
 export function credentialSource(
   config: () => Config,
-  { vault, upstreamTokens }: Pick<Identity, 'vault' | 'upstreamTokens'>,
+  { vault, upstreamTokens, connections }: Pick<Identity, 'vault' | 'upstreamTokens' | 'connections'>,
 ): CredentialSource {
   return (server, on) => {
     const upstream = config().upstreams[server];
     if (upstream?.credential === undefined) return undefined;
     const { transport, credential } = upstream;
     const { vault: entry, env: variable = '' } = credential;
+    const connect = connectSourceOf(upstream);
+    if (connect !== undefined) return connections.credential(server, connect, on);
     if (entry === undefined) {
       const source = tokenSourceOf(upstream);
       return source === undefined ? undefined : upstreamTokens.credential(server, source, on);

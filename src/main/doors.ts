@@ -14,7 +14,7 @@ import { openMcp, openUpstreams, type Upstreams, upstreamSettings } from '../pro
 import { answerJson, guarded, openAgentsDoor, pathOf } from './agents-door.ts';
 import { boundsOf, hostsOf } from './bounds.ts';
 import { type Controls, eachOf, type Surroundings } from './controls.ts';
-import { credentialSource, tokenSourceOf } from './credentials.ts';
+import { connectSourceOf, credentialSource, tokenSourceOf } from './credentials.ts';
 import { decisionPoint } from './decision-point.ts';
 import type { Faults } from './faults.ts';
 import { closeServer, listen } from './listen.ts';
@@ -151,6 +151,12 @@ function handlersOf(
   return [
     ...protocols.map(({ serves, handler }) => ({ serves, handle: handler, heads_itself: true as const })),
     {
+      serves: (path: string) => controls.identity.clientDocument(path) !== undefined,
+      handle: guarded(hosts, (request, response) =>
+        answerJson(response, controls.identity.clientDocument(pathOf(request))),
+      ),
+    },
+    {
       serves: authorizationServer.serves,
       handle: guarded(hosts, (request, response) => authorizationServer.handler(request, response)),
     },
@@ -231,6 +237,15 @@ export async function openPeopleSide(
       return upstream && tokenSourceOf(upstream);
     },
     workloads: (agent) => workloadsOf(agent, config()),
+    connectSource: (server) => {
+      const upstream = config().upstreams[server];
+      return upstream && connectSourceOf(upstream);
+    },
+    connectable: () =>
+      Object.entries(config().upstreams).flatMap(([server, upstream]) =>
+        upstream.credential?.connect === undefined ? [] : [server],
+      ),
+    meet: async (server) => void (await agents.upstreams.catalog(server)),
     console_url: () => side.url,
     listen: people,
     public_url: console_url,

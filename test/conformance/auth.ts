@@ -7,45 +7,43 @@ const PROGRAM = fileURLToPath(
 const CLIENT = fileURLToPath(new URL('./upstream-client.ts', import.meta.url));
 const RUN_MS_MAX = 90_000;
 
-/** Passed by the gateway as a client of servers. Discovery is the operator's here: those of its checks are not the gateway's. */
-export const PASSED_AS_CLIENT = [
-  'auth/client-credentials-jwt',
-  'auth/client-credentials-basic',
-  'auth/wif-jwt-bearer',
-] as const;
+/** Why a scenario is not for the gateway as a client. */
+const NOT_APPLICABLE: Readonly<Record<string, string>> = {
+  'auth/enterprise-managed-authorization': 'it exchanges a user’s ID token, which the gateway does not keep (0056)',
+};
 
-const NOBODY = 'no person stands behind the gateway’s own client, so it has no browser flow to test';
-const CONFIGURED = 'the operator names the token endpoint, so there is no discovery to test';
+/** The revisions whose wire the gateway speaks; a scenario is run at each that it belongs to. */
+const REVISIONS = ['2025-11-25', '2026-07-28'];
 
-/** Why each of the others is not for the gateway as a client. What it does towards its own clients is tested elsewhere. */
-const NOT_APPLICABLE: readonly (readonly [RegExp, string])[] = [
-  [
-    /^auth\/enterprise-managed-authorization$/,
-    'it exchanges a user’s ID token, which the gateway does not keep (0056)',
-  ],
-  [/^auth\/dpop/, 'they ask for a browser flow; tokens that are bound to a key are tested elsewhere'],
-  [/^auth\/(metadata|2025-03-26|resource-mismatch|authorization-server-migration)/, CONFIGURED],
-  [/^auth\//, NOBODY],
-];
+export type AuthScenario = {
+  name: string;
+  /** What it is run at: `default` for those that belong to no revision spoken here, and for extensions. */
+  at: readonly string[];
+  not_applicable: string | undefined;
+};
 
 /** Every `auth/*` scenario of the suite, in its order. */
-export function clientScenarios(): string[] {
+export function clientScenarios(): AuthScenario[] {
   const { stdout } = spawnSync(process.execPath, [PROGRAM, 'list'], { encoding: 'utf8' });
-  return [...stdout.matchAll(/^ +- (auth\/\S+)/gm)].map(([, name]) => name!);
+  return [...stdout.matchAll(/^ +- (auth\/\S+) \[([^\]]*)\]/gm)].map(([, name = '', revisions = '']) => {
+    const spoken = REVISIONS.filter((revision) => revisions.split(',').includes(revision));
+    const at = spoken.length === 0 ? ['default'] : spoken;
+    return { name, at, not_applicable: NOT_APPLICABLE[name] };
+  });
 }
 
-export function whyNot(scenario: string): string {
-  return NOT_APPLICABLE.find(([names]) => names.test(scenario))![1];
-}
-
-export function runAsClient(scenario: string): { passed: boolean; said: string } {
+/** `summary`: what the suite counted. */
+export function runAsClient(scenario: string, at: string): { passed: boolean; summary: string; said: string } {
   const command = `"${process.execPath}" "${CLIENT}"`;
+  const revision = at === 'default' ? [] : ['--spec-version', at];
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [PROGRAM, 'client', '--scenario', scenario, '--command', command, '--timeout', String(RUN_MS_MAX)],
+    [PROGRAM, 'client', '--scenario', scenario, '--command', command, '--timeout', String(RUN_MS_MAX), ...revision],
     { encoding: 'utf8', timeout: RUN_MS_MAX + 10_000 },
   );
-  return { passed: status === 0, said: `${stdout}${stderr}` };
+  const said = `${stdout}${stderr}`;
+  const [, passed = '0', all = '0'] = /^Passed: (\d+)\/(\d+)/m.exec(said) ?? [];
+  return { passed: status === 0 && Number(passed) > 0, summary: `${passed} of ${all} checks`, said };
 }
 
 /** The suite's `authorization` scenarios need a person who consents: they are run, and named, by the test of that flow. */

@@ -2,12 +2,13 @@
  * `npm run conformance`: the official suite against a server of the project's own, direct and through `/mcp/<server>` of a
  * gateway with identity, policy and receipts on. Every check must come out alike; header validation and DNS rebinding,
  * which a gateway must do itself, must pass; and taking away the permit of one tool must fail that tool's scenario alone.
- * Then the suite's scenarios of authorization, one by one; `npm run conformance -- authorization` runs these only.
+ * Then the suite's scenarios of authorization, one by one; `npm run conformance -- authorization` runs these only, at every
+ * revision that they belong to (`--quick`: the latest alone), `authorization auth/NAME` one of them.
  */
 import { startHttpFixture } from '../fixtures/mcp/http.ts';
 import { changed } from '../fixtures/mcp/surface/samples.ts';
 import { openWorld, type World } from '../support/world.ts';
-import { clientScenarios, PASSED_AS_CLIENT, runAsClient, runAuthorization, whyNot } from './auth.ts';
+import { clientScenarios, runAsClient, runAuthorization } from './auth.ts';
 import { openShim, type Shim } from './shim.ts';
 import { count, differences, failing, REQUIREMENTS, type Results, runSuite, scoredScenarios } from './suite.ts';
 
@@ -25,6 +26,8 @@ const OWN_DUTY = [
 ] as const;
 
 const WITHHELD = { tool: 'test_image_content', scenario: 'tools-call-image' };
+
+const quick = process.argv.includes('--quick');
 
 let wrong = 0;
 function expect(holds: boolean, what: string, details: readonly string[] = []): void {
@@ -101,12 +104,17 @@ function authorization(): void {
   }
   const scenarios = clientScenarios();
   expect(scenarios.length > 0, `${scenarios.length} auth/* scenarios for clients`);
-  for (const name of scenarios) {
-    if (PASSED_AS_CLIENT.some((passed) => passed === name)) {
-      const { passed, said } = runAsClient(name);
-      expect(passed, `${name} passes; its metadata checks are those of the test's own reading`, said.split('\n'));
-    } else console.log(`n/a  ${name}: ${whyNot(name)}`);
+  const only = process.argv.slice(2).filter((word) => word.startsWith('auth/'));
+  const wanted = scenarios.filter(({ name }) => only.length === 0 || only.includes(name));
+  for (const { name, at, not_applicable } of wanted) {
+    if (not_applicable !== undefined) console.log(`n/a  ${name}: ${not_applicable}`);
+    else for (const revision of quick ? at.slice(-1) : at) asClient(name, revision);
   }
+}
+
+function asClient(name: string, at: string): void {
+  const { passed, summary, said } = runAsClient(name, at);
+  expect(passed, `${name}${at === 'default' ? '' : ` (${at})`}: ${summary}`, said.split('\n'));
 }
 
 if (process.argv.includes('authorization')) {

@@ -10,6 +10,7 @@ export { codePointName, visibleJson, visibleParts, visibleText } from '../../cor
 export type { Agent, Delegation, Run, Stop, Token } from './agents.ts';
 export { STOP_KINDS } from './agents.ts';
 export type { ClientGrant, ConsentQuestion } from './client-grants.ts';
+export type { Connection } from './connections.ts';
 export type { Decision, Exchange, ExchangePage, Filters, LiveEvent, State, Story } from './exchanges.ts';
 export { DECISIONS, filters, liveEvent, STATES } from './exchanges.ts';
 export type {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { agentRoutes } from './agents.ts';
 import { clientGrantRoutes } from './client-grants.ts';
+import { connectionRoutes } from './connections.ts';
 import { consentRoutes } from './consents.ts';
 import { exchangeRoutes } from './exchanges.ts';
 import { canRoutes } from './explanation.ts';
@@ -32,6 +33,7 @@ export const ROUTES = {
   ...clientGrantRoutes,
   ...oneAgentRoutes,
   ...consentRoutes,
+  ...connectionRoutes,
   ...vaultRoutes,
   ...policyRoutes,
   ...policyAnalysisRoutes,

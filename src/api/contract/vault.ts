@@ -14,13 +14,21 @@ const oauth = z.strictObject({
   client_id: z.string().min(1).max(1_024),
   scope: z.string().max(1_024).nullable(),
 });
+/** A connection says more of where it is renewed, and is not set here. */
+const heldOauth = oauth.extend({
+  issuer: z.string().optional(),
+  method: z.string().optional(),
+  resource: z.string().optional(),
+  dpop: z.boolean().optional(),
+  named: z.boolean().optional(),
+});
 
 /** What is known of an entry without opening it. There is no route that reads what it holds. */
 export const vaultEntry = z
   .strictObject({
     id: z.string(),
     name: entryName,
-    kind: z.enum(VAULT_KINDS),
+    kind: z.enum([...VAULT_KINDS, 'connection']),
     version: z.number().int(),
     agents: words,
     jobs: words,
@@ -28,7 +36,7 @@ export const vaultEntry = z
     hosts: words,
     programs: words,
     header: z.string().nullable(),
-    oauth: oauth.nullable(),
+    oauth: heldOauth.nullable(),
     expires_at: time.nullable(),
     set_by: z.string(),
     set_at: time,

@@ -4,6 +4,7 @@ import { openApiDocument } from '../server/openapi.ts';
 import { agentHandlers } from './agents.ts';
 import { canHandlers } from './can.ts';
 import { clientGrantHandlers } from './client-grants.ts';
+import { connectionHandlers } from './connections.ts';
 import { consentHandlers } from './consents.ts';
 import { exchangeHandlers, liveHandlers } from './exchanges.ts';
 import { grantHandlers } from './grants.ts';
@@ -35,6 +36,7 @@ export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: Str
       ...clientGrantHandlers(ports),
       ...oneAgentHandlers(ports),
       ...consentHandlers(ports),
+      ...connectionHandlers(ports),
       ...vaultHandlers(ports),
       ...policyHandlers(ports),
       ...policyAnalysisHandlers(ports),

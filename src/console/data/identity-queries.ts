@@ -40,6 +40,12 @@ export const agentWorkloadsQuery = (agent: string) =>
     refetchInterval: COUNT_EVERY_MS,
   });
 
+export const connectionsQuery = queryOptions({
+  queryKey: ['connections'],
+  queryFn: ({ signal }) => ask('connections.list', {}, signal),
+  refetchInterval: LIST_EVERY_MS,
+});
+
 export const clientGrantsQuery = queryOptions({
   queryKey: ['client-grants'],
   queryFn: ({ signal }) => ask('client_grants.list', {}, signal),

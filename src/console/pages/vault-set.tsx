@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { VAULT_KINDS, type VaultEntry } from '../../api/contract/index.ts';
+import { VAULT_KINDS } from '../../api/contract/index.ts';
 import { ask } from '../data/client.ts';
 import { useAction } from '../data/use-action.ts';
 import { Button } from '../parts/button.tsx';
@@ -8,7 +8,7 @@ import { Actions, Dialog } from '../parts/dialog.tsx';
 import { Field, Select } from '../parts/field.tsx';
 import { Refused } from '../parts/states.tsx';
 
-type Kind = VaultEntry['kind'];
+type Kind = (typeof VAULT_KINDS)[number];
 
 const SECRETS: Record<Kind, string> = {
   api_key: 'The key.',

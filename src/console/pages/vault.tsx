@@ -86,7 +86,7 @@ function Entry({ entry }: { entry: VaultEntry }) {
         </span>
       </span>
       <span className="flex gap-1">
-        <Button onClick={() => setChanging('rotation')}>Rotate…</Button>
+        {entry.kind !== 'connection' && <Button onClick={() => setChanging('rotation')}>Rotate…</Button>}
         <Button kind="quiet" onClick={() => setChanging('removal')}>
           Remove…
         </Button>

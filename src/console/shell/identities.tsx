@@ -12,6 +12,7 @@ const TABS: readonly Tab[] = [
   { to: '/tools', label: 'Tools' },
   { to: '/people', label: 'People' },
   { to: '/vault', label: 'Vault' },
+  { to: '/connections', label: 'Connections' },
 ];
 
 export const IDENTITY_PATHS: readonly string[] = TABS.map(({ to }) => to);

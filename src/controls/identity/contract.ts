@@ -12,6 +12,7 @@ import type { Secret } from '../../core/secret.ts';
 import type { Database, StateWatch, Transaction } from '../../storage/index.ts';
 import type { Consents } from './authorization/contract.ts';
 import type { AuthorizationSettings } from './authorization/settings.ts';
+import type { Connections } from './connections/contract.ts';
 import type { Delegations } from './delegation/contract.ts';
 import type { TrustedIssuer } from './federation/contract.ts';
 import type { IdentityKeys } from './identity-keys.ts';
@@ -100,6 +101,9 @@ export interface Identity {
   readonly upstreamTokens: UpstreamTokens;
   readonly people: People;
   readonly vault: Vault;
+  readonly connections: Connections;
+  /** The gateway's metadata as a client of other authorization servers, at its own path alone. */
+  clientDocument(path: string): JsonObject | undefined;
   readonly manifests: Manifests;
   readonly authorizationServer: AuthorizationServer;
   /** What clients ask of people, and what people let them do. */

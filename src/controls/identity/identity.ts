@@ -7,6 +7,9 @@ import { pruneArtefacts } from './authorization/store.ts';
 import { openBearers } from './bearer.ts';
 import { type ChangeParts, TOPIC } from './change.ts';
 import { claimProofs } from './claims.ts';
+import { openConnections } from './connections/connections.ts';
+import { CONNECTED_PATH, clientDocument } from './connections/registration.ts';
+import { pruneFlows } from './connections/store.ts';
 import type { Identity, IdentityParts } from './contract.ts';
 import { Chains, DEPTH_MAX_USUAL } from './delegation/chain.ts';
 import { openDelegations } from './delegation/delegations.ts';
@@ -22,6 +25,7 @@ import { prunePeople } from './people/store.ts';
 import { openProofReader } from './proof.ts';
 import { challenges, protectedResource } from './resource-metadata.ts';
 import { openRuns } from './runs.ts';
+import { openSenderProofs } from './sender-proofs.ts';
 import { knownHere } from './signals/known.ts';
 import { NO_SIGNALS, openSignals } from './signals/open.ts';
 import { pruneEvents } from './signals/store.ts';
@@ -32,7 +36,7 @@ import { Standing } from './standing.ts';
 import { openStops } from './stops.ts';
 import { pruneAssertions, pruneProofs } from './store/claims.ts';
 import { openTime } from './time.ts';
-import { openUpstreamTokens } from './upstream-tokens/upstream-tokens.ts';
+import { assertBy, claimsBy, openUpstreamTokens } from './upstream-tokens/upstream-tokens.ts';
 import { openVault } from './vault/vault.ts';
 
 /** Between two sweeps, and between two pieces of one while there is more: SQLite does one thing at once. */
@@ -76,8 +80,7 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
   const workloads = openWorkloadTokens({ ...parts, federation, proofs, runs });
   const unlisten = follow(parts, signingKeys);
   for (const remembered of [chains, runs]) standing.onChange(() => remembered.forget());
-  const fetchDocument = given.documents.configured({ addresses: given.vault.addresses });
-  const vault = await openVault({ ...parts, keySource: given.vault.keys, fetchDocument });
+  const held = await openHeld({ ...parts, random });
   const spiffe = given.spiffe === undefined ? undefined : await openSpiffe({ ...parts, ...given.spiffe, runs });
   const reading = { standing, tokens, proofs, bearers, chains, federation, svids: spiffe?.svids };
   const holderOf = (token: AccessToken) => callerOf(token, undefined, reading);
@@ -101,7 +104,7 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
     delegations,
     manifests,
     upstreamTokens: openUpstreamTokens({ ...parts, clock, random }),
-    vault,
+    ...held.offered,
     people: openPeople({ ...parts, settings: given.people ?? { console_url: () => issuer, separation: [] } }),
     authorizationServer: authorization.server,
     consents: authorization.consents,
@@ -117,6 +120,28 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
       stops.close();
       signals.close();
       transmitter.close();
+      await held.close();
+    },
+  };
+}
+
+/** What servers are shown that others gave: kept, renewed, and got from people. */
+async function openHeld(parts: ChangeParts & IdentityParts) {
+  const { documents, random, time, issuer, console_url } = parts;
+  const showing = {
+    assert: assertBy(parts),
+    claims: claimsBy(parts),
+    proofs: openSenderProofs({ random, now: () => time.now() }),
+    fetchDocument: documents.configured({ addresses: parts.vault.addresses }),
+  };
+  const vault = await openVault({ ...parts, ...showing, keySource: parts.vault.keys });
+  const redirect_uri = () => `${console_url()}${CONNECTED_PATH}`;
+  const connections = openConnections({ ...parts, ...showing, vault, redirect_uri });
+  const metadata = (path: string) => clientDocument(path, { issuer, redirect_uri: redirect_uri() });
+  return {
+    offered: { vault, connections, clientDocument: metadata },
+    close: async () => {
+      connections.close();
       await vault.close();
     },
   };
@@ -149,6 +174,7 @@ function sweepRepeatedly(parts: ChangeParts & IdentityParts, signingKeys: KeptSi
       await pruneForeignRuns(db, now - FOREIGN_RUN_IDLE_MS_MAX);
       await pruneHops(db, now - CLAIM_MS_KEPT);
       await pruneArtefacts(db, now - CLAIM_MS_KEPT);
+      await pruneFlows(db, now - CLAIM_MS_KEPT);
       await prunePeople(db, now, now - SESSION_IDLE_MS_MAX);
     }
     return pruneProofs(db, now - CLAIM_MS_KEPT, PIECE_ROWS);

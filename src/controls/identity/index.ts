@@ -17,6 +17,7 @@
  */
 export type { ConsentQuestion, Consents, GrantEntry, Verdict } from './authorization/contract.ts';
 export type { AuthorizationSettings, SignInRule } from './authorization/settings.ts';
+export { type Connection, type Connections, type ConnectSource, GATEWAY } from './connections/contract.ts';
 export type {
   AgentEntry,
   Agents,

@@ -1,4 +1,5 @@
 import type { Migration } from '../../storage/index.ts';
+import { connectionMigrations } from './connections/store.ts';
 import { federationMigrations } from './federation/store.ts';
 import { manifestMigrations } from './manifests/store.ts';
 import { peopleMigrations } from './people/store.ts';
@@ -17,5 +18,6 @@ export const identityMigrations: readonly Migration[] = [
   ...peopleMigrations,
   ...signalMigrations,
   ...upstreamTokenMigrations,
+  ...connectionMigrations,
   ...manifestMigrations,
 ];

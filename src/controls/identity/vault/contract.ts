@@ -1,9 +1,29 @@
 import type { Refusal } from '../../../core/refusal.ts';
 import type { Secret } from '../../../core/secret.ts';
 import type { OnBehalf, UpstreamCredential } from '../../../core/upstream-credential.ts';
+import type { Transaction } from '../../../storage/index.ts';
+import type { ProofJwk } from '../sender-proofs.ts';
+import type { ClientMethod } from '../token-client.ts';
 
 export const VAULT_KINDS = ['api_key', 'basic', 'bearer', 'oauth_refresh', 'database_password', 'header_set'] as const;
-export type VaultKind = (typeof VAULT_KINDS)[number];
+/** A `connection` is made by a person who signs in at a server, and set by nobody. */
+export type VaultKind = (typeof VAULT_KINDS)[number] | 'connection';
+
+/** Where an access token is renewed, and as whom. What is left out is as RFC 6749 has it. */
+export type VaultOauth = {
+  token_endpoint: string;
+  client_id: string;
+  scope: string | null;
+  /** Of a connection. */
+  issuer?: string;
+  method?: ClientMethod;
+  /** Resource indicator (RFC 8707). */
+  resource?: string;
+  /** Its tokens are bound to a key that is kept beside the refresh token. */
+  dpop?: boolean;
+  /** The operator named the host of the token endpoint, so that it may be private. */
+  named?: boolean;
+};
 
 /** Everyone, where it stands in `agents`, `jobs` or `users`; also who acts in nobody's name. */
 export const ANYONE = '*';
@@ -20,7 +40,7 @@ export type VaultTerms = {
   programs: readonly string[];
   /** Field that an `api_key` stands in. */
   header: string | null;
-  oauth: { token_endpoint: string; client_id: string; scope: string | null } | null;
+  oauth: VaultOauth | null;
   expires_at: number | null;
 };
 
@@ -54,6 +74,28 @@ export type VaultUse = {
   on: OnBehalf | undefined;
 };
 
+/** Part of the same change as the entry: the receipt, and what else is known of a connection. */
+export type Also = (tx: Transaction, entry: VaultEntry) => Promise<void>;
+
+/** What a server's authorization server gave to the person who signed in there. */
+export type NewConnection = {
+  name: string;
+  /** In whose name runs are that it serves; everyone for the gateway's own. */
+  users: readonly string[];
+  host: string;
+  oauth: VaultOauth;
+  secrets: ConnectionSecrets;
+  access: { token: Secret; seconds: number };
+};
+
+export type ConnectionSecrets = {
+  refresh_token: string | null;
+  client_secret: string | null;
+  /** PEM. */
+  client_key: string | null;
+  dpop_key: ProofJwk | null;
+};
+
 /** Why there is no key, for the operator; never a part of one. */
 export type KeyProblem = { kind: 'problem'; problem: string };
 
@@ -71,6 +113,9 @@ export interface Vault {
   /** Another secret under the same terms. */
   rotate(name: string, secret: Secret, by: string): Promise<VaultEntry | Refusal>;
   remove(name: string, by: string): Promise<Refusal | undefined>;
+  /** Keeps a connection in the place of an earlier one of its name; `also` is part of the same change. */
+  connect(made: NewConnection, by: string, also: Also): Promise<VaultEntry | Refusal>;
+  disconnect(name: string, also: Also): Promise<VaultEntry | Refusal>;
   /** Synchronous where the entry is open. Undefined for a child of the gateway's own, which needs nothing to say what it offers. */
   credential(
     use: VaultUse,

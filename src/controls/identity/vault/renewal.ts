@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../../core/clock.ts';
 import { sleep } from '../../../core/clock.ts';
-import type { FetchDocument } from '../../../core/document.ts';
 import { newId } from '../../../core/ids.ts';
+import type { JsonObject } from '../../../core/json.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import { Secret } from '../../../core/secret.ts';
 import type { Database } from '../../../storage/index.ts';
@@ -10,8 +10,8 @@ import type { RecordControl } from '../contract.ts';
 import { digestOf } from '../digest.ts';
 import type { Time } from '../time.ts';
 import { openWith, sealWith } from './envelope.ts';
-import { type Granted, refreshToken } from './refresh.ts';
-import type { Contents } from './shapes.ts';
+import { type Granted, type RefreshParts, refreshToken } from './refresh.ts';
+import { type Contents, isRenewable } from './shapes.ts';
 import { boundOf, claimRenewal, loadEntry, releaseRenewal, type StoredEntry, saveRenewal } from './store.ts';
 
 /** `renew_at` comes before `expires_at`: the token is still shown while another is asked for. */
@@ -20,13 +20,12 @@ export type Access = { token: Secret; renew_at: number; expires_at: number };
 /** An entry with the key that its parts are sealed with. */
 export type Keyed = { entry: StoredEntry; data_key: Secret<Uint8Array>; contents: Contents };
 
-export type RenewalParts = {
+export type RenewalParts = RefreshParts & {
   db: Database;
   clock: Clock;
   random: Random;
   time: Time;
   record: RecordControl;
-  fetchDocument: FetchDocument;
 };
 
 /** Longer than a token endpoint may take: a replica that died asking is waited for so long. */
@@ -94,8 +93,8 @@ export class Renewal {
     const { entry, data_key } = keyed;
     const claim = { id: entry.id, version: entry.version, by: this.#me };
     const contents = openWith(data_key, entry.envelope.sealed, 'contents', boundOf(entry)) as unknown as Contents;
-    if (contents.kind !== 'oauth_refresh' || entry.oauth === null) throw new Error(`${entry.id} is no oauth_refresh`);
-    const granted = await refreshToken(entry.oauth, contents, this.#parts.fetchDocument);
+    if (!isRenewable(contents) || entry.oauth === null) throw new Error(`${entry.id} is not renewed`);
+    const granted = await refreshToken(entry.oauth, contents, this.#parts);
     if (isRefusal(granted)) {
       await releaseRenewal(this.#parts.db, claim).catch(() => {});
       this.#refused.set(entry.id, { refusal: granted, at: this.#parts.clock.monotonic() });
@@ -106,15 +105,14 @@ export class Renewal {
 
   async #keep({ entry, data_key, contents }: Keyed, granted: Granted): Promise<Access | Refusal> {
     const { db, random, record, time } = this.#parts;
-    const access = accessOf(granted, time.now());
+    const access = accessOf(new Secret(granted.access_token), granted.seconds, time.now());
     const bound = boundOf(entry);
     const { refresh_token } = granted;
     const next = refresh_token === undefined ? contents : { ...contents, refresh_token };
     const sealed = sealWith(data_key, next, 'contents', bound, random);
-    const kept = { token: granted.access_token, renew_at: access.renew_at, expires_at: access.expires_at };
     const renewed = {
       sealed,
-      access: sealWith(data_key, kept, 'access', bound, random),
+      access: sealWith(data_key, writtenAccess(access), 'access', bound, random),
       access_expires_at: access.expires_at,
     };
     const saved = await transact<undefined>({ db }, async (tx) => {
@@ -142,8 +140,13 @@ export class Renewal {
   }
 }
 
-function accessOf({ access_token, seconds }: Granted, now: number): Access {
+export function accessOf(token: Secret, seconds: number, now: number): Access {
   const expires_at = Math.floor(now + seconds * 1_000);
   const margin_ms = Math.min(MARGIN_MS_MAX, seconds * 200);
-  return { token: new Secret(access_token), renew_at: Math.floor(expires_at - margin_ms), expires_at };
+  return { token, renew_at: Math.floor(expires_at - margin_ms), expires_at };
+}
+
+/** As it is sealed, and only so. */
+export function writtenAccess({ token, renew_at, expires_at }: Access): JsonObject {
+  return { token: token.reveal(), renew_at, expires_at };
 }

@@ -1,13 +1,21 @@
 import { isJsonObject, JsonError, type JsonObject, parseJson } from '../../../core/json.ts';
 import { Secret } from '../../../core/secret.ts';
-import type { VaultKind, VaultTerms } from './contract.ts';
+import type { ConnectionSecrets, VaultKind, VaultTerms } from './contract.ts';
 
 /** What a kind of entry holds, once it is open. */
 export type Contents =
   | { kind: 'api_key' | 'bearer' | 'database_password'; value: string }
   | { kind: 'basic'; user: string; password: string }
   | { kind: 'header_set'; headers: Record<string, string> }
-  | { kind: 'oauth_refresh'; refresh_token: string; client_secret: string | null };
+  | { kind: 'oauth_refresh'; refresh_token: string; client_secret: string | null }
+  | ({ kind: 'connection' } & ConnectionSecrets);
+
+/** Of these kinds a server is shown an access token, which is renewed. */
+export type Renewable = Extract<Contents, { kind: 'oauth_refresh' | 'connection' }>;
+
+export function isRenewable(contents: Contents): contents is Renewable {
+  return contents.kind === 'oauth_refresh' || contents.kind === 'connection';
+}
 
 /** What is shorter could not be looked for in answers: it stands in innocent text by chance. */
 const SECRET_CHARACTERS_MIN = 8;
@@ -39,6 +47,8 @@ export function readSecret(kind: VaultKind, given: Secret): Contents | string {
       return readHeaders(text);
     case 'oauth_refresh':
       return readRefresh(text);
+    case 'connection':
+      return 'A connection is made by signing in: sallyport connect.';
   }
 }
 
@@ -101,7 +111,11 @@ function readObject(text: string): JsonObject | undefined {
 type Shown = { headers: Record<string, Secret>; value: Secret | undefined; secrets: Secret[] };
 
 /** What a server is shown. `access` is the token that an `oauth_refresh` gave. */
-export function shownOf(contents: Contents, { header }: Pick<VaultTerms, 'header'>, access: Secret | undefined): Shown {
+export function shownOf(
+  contents: Contents,
+  { header, oauth }: Pick<VaultTerms, 'header' | 'oauth'>,
+  access: Secret | undefined,
+): Shown {
   switch (contents.kind) {
     case 'api_key':
       return single(header ?? 'x-api-key', contents.value, contents.value);
@@ -120,9 +134,12 @@ export function shownOf(contents: Contents, { header }: Pick<VaultTerms, 'header
       // No server speaks HTTP with it: it goes into a child's variable, or nowhere.
       return { headers: {}, value: new Secret(contents.value), secrets: [new Secret(contents.value)] };
     case 'oauth_refresh':
+    case 'connection': {
+      const scheme = oauth?.dpop === true ? 'DPoP' : 'Bearer';
       return access === undefined
         ? { headers: {}, value: undefined, secrets: [] }
-        : single('authorization', `Bearer ${access.reveal()}`, access.reveal());
+        : single('authorization', `${scheme} ${access.reveal()}`, access.reveal());
+    }
   }
 }
 

@@ -43,7 +43,9 @@ export async function listEntries(sql: Sql): Promise<StoredEntry[]> {
 }
 
 export async function countEntries(sql: Sql): Promise<number> {
-  const rows = await sql.query<Row & { count: number }>('select count(*) as count from identity_vault');
+  const rows = await sql.query<Row & { count: number }>(
+    "select count(*) as count from identity_vault where kind <> 'connection'",
+  );
   return rows[0]?.count ?? 0;
 }
 

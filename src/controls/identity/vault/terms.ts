@@ -43,7 +43,8 @@ function headerProblem(kind: VaultKind, header: string | null): string | undefin
 }
 
 function oauthProblem(kind: VaultKind, oauth: VaultTerms['oauth']): string | undefined {
-  if (kind !== 'oauth_refresh') return oauth === null ? undefined : 'Only an oauth_refresh has a token endpoint.';
+  if (kind !== 'oauth_refresh' && kind !== 'connection')
+    return oauth === null ? undefined : 'Only an oauth_refresh has a token endpoint.';
   if (oauth === null) return 'An oauth_refresh needs its token endpoint and client id.';
   const url = URL.parse(oauth.token_endpoint);
   const plain = url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';

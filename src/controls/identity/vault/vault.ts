@@ -1,20 +1,30 @@
 import type { Clock, Random } from '../../../core/clock.ts';
-import type { FetchDocument } from '../../../core/document.ts';
 import { newId } from '../../../core/ids.ts';
 import type { JsonObject } from '../../../core/json.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
-import type { Secret } from '../../../core/secret.ts';
+import { Secret } from '../../../core/secret.ts';
 import type { UpstreamCredential } from '../../../core/upstream-credential.ts';
 import type { Database, StateWatch, Transaction } from '../../../storage/index.ts';
 import { transact } from '../change.ts';
 import type { RecordControl } from '../contract.ts';
 import { digestOf } from '../digest.ts';
+import { proofKeyOf, wantsNonce } from '../sender-proofs.ts';
 import type { Time } from '../time.ts';
-import type { NewVaultEntry, Vault, VaultEntry, VaultKeySource, VaultUse } from './contract.ts';
-import { openKey, openWith, rewrap, sealNew } from './envelope.ts';
+import {
+  type Also,
+  ANYONE,
+  type NewConnection,
+  type NewVaultEntry,
+  type Vault,
+  type VaultEntry,
+  type VaultKeySource,
+  type VaultUse,
+} from './contract.ts';
+import { openKey, openWith, rewrap, sealNew, sealWith } from './envelope.ts';
 import { Keyring, locked } from './keyring.ts';
-import { type Access, type Keyed, Renewal } from './renewal.ts';
-import { type Contents, readSecret, shownOf } from './shapes.ts';
+import type { RefreshParts } from './refresh.ts';
+import { type Access, accessOf, type Keyed, Renewal, writtenAccess } from './renewal.ts';
+import { type Contents, isRenewable, readSecret, shownOf } from './shapes.ts';
 import {
   boundOf,
   countEntries,
@@ -29,7 +39,7 @@ import {
 } from './store.ts';
 import { completeTerms, mayGo, problemOf, servesRun } from './terms.ts';
 
-export type VaultParts = {
+export type VaultParts = RefreshParts & {
   db: Database;
   clock: Clock;
   random: Random;
@@ -37,8 +47,6 @@ export type VaultParts = {
   time: Time;
   record: RecordControl;
   keySource: VaultKeySource;
-  /** Reaches token endpoints: public ones, and private ones that the configuration names. */
-  fetchDocument: FetchDocument;
   report(problem: string, error: unknown): void;
 };
 
@@ -135,6 +143,39 @@ class OpenVault implements Vault {
     return isRefusal(removed) ? removed : undefined;
   }
 
+  async connect(
+    { name, users, host, oauth, secrets, access: given }: NewConnection,
+    by: string,
+    also: Also,
+  ): Promise<VaultEntry | Refusal> {
+    const key = await this.#keyring.current();
+    if (isRefusal(key)) return key;
+    const { random } = this.#parts;
+    const fresh = { id: newId('ven', random), name, kind: 'connection', version: 1, set_by: by } as const;
+    const terms = completeTerms({ name, kind: 'connection', agents: [ANYONE], users, hosts: [host], oauth });
+    return this.#change(async (tx, set_at) => {
+      const access = accessOf(given.token, given.seconds, set_at);
+      const times = { set_at, rotated_at: null, used_at: null, access_expires_at: access.expires_at };
+      const entry = { ...terms, ...fresh, ...times };
+      const contents = { kind: 'connection', ...secrets } as unknown as JsonObject;
+      const envelope = sealNew(contents, boundOf(entry), key, random);
+      const data_key = openKey(envelope, boundOf(entry), key);
+      const sealed = sealWith(data_key, writtenAccess(access), 'access', boundOf(entry), random);
+      await putEntry(tx, { ...entry, envelope, access: sealed });
+      await also(tx, entry);
+      return entry;
+    });
+  }
+
+  disconnect(name: string, also: Also): Promise<VaultEntry | Refusal> {
+    return this.#change(async (tx) => {
+      const entry = await deleteEntry(tx, name);
+      if (entry === undefined) return absent(name);
+      await also(tx, entry);
+      return described(entry);
+    });
+  }
+
   credential(use: VaultUse): Found | Promise<Found> {
     // The gateway's own child says what it offers without a credential; only a run's child is given one.
     if (use.to.kind === 'child' && use.on === undefined) return undefined;
@@ -216,7 +257,7 @@ class OpenVault implements Vault {
   #show(open: Open, use: VaultUse): Found | Promise<Found> {
     const unfit = this.#unfit(open.entry, use);
     if (unfit !== undefined) return unfit;
-    if (open.contents.kind !== 'oauth_refresh') return this.#shown(open, use, undefined);
+    if (!isRenewable(open.contents)) return this.#shown(open, use, undefined);
     const now = this.#parts.time.now();
     const { access } = open;
     // A server that refuses every token cannot make us ask for another one at each call.
@@ -250,11 +291,22 @@ class OpenVault implements Vault {
       headers: to.kind === 'http' ? headers : {},
       env: to.kind === 'child' && value !== undefined ? { [to.variable]: value } : {},
       secrets,
-      heard: ({ status }) => {
+      ...this.#proof(open, to, access),
+      heard: ({ status, nonce, challenge }) => {
+        if (nonce !== undefined && to.kind === 'http') this.#parts.proofs.heard(to.url, nonce);
+        if (status === 401 && entry.oauth?.dpop === true && wantsNonce(challenge)) return 'again';
         if (status === 401) open.rejected = access;
         return undefined;
       },
     };
+  }
+
+  /** A token that is bound to a key is shown with a proof of it, made for each message. */
+  #proof({ contents }: Open, to: VaultUse['to'], access: Access | undefined): Pick<UpstreamCredential, 'proof'> {
+    if (contents.kind !== 'connection' || contents.dpop_key === null || to.kind !== 'http') return {};
+    const key = proofKeyOf(new Secret(contents.dpop_key));
+    const token = access?.token.reveal();
+    return { proof: (method) => ({ dpop: new Secret(this.#parts.proofs.make(key, { method, url: to.url, token })) }) };
   }
 
   async #put(

@@ -12,6 +12,7 @@ const TOLD_TO_THE_MODEL: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   'argument_unmapped',
   'arguments_invalid',
   'approval_unavailable',
+  'connection_missing',
   'upstream_unavailable',
   'upstream_failed',
   'upstream_timed_out',
