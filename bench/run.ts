@@ -20,7 +20,9 @@ const { positionals, values } = parseArgs({
 const [name = ''] = positionals;
 const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
 if (!/^[a-z]+$/.test(name) || name === 'run' || !existsSync(file)) {
-  process.stderr.write('npm run bench -- mcp | policy | audit | identity | revocation | suggest [--json] [--quick]\n');
+  process.stderr.write(
+    'npm run bench -- mcp | policy | audit | identity | revocation | suggest | simulate [--json] [--quick]\n',
+  );
   process.exit(2);
 }
 const { run } = (await import(file)) as Bench;

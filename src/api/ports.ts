@@ -8,6 +8,7 @@ import type {
   PolicyEngine,
   PolicySets,
   RecordedDecisions,
+  Simulations,
   Suggestions,
 } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
@@ -83,6 +84,8 @@ export type ApiPorts = {
   suggestions: Suggestions;
   /** Decisions told in full, under whatever set made them. */
   explainer: Explainer;
+  /** Other sets, tried on what is recorded. */
+  simulations: Pick<Simulations, 'start' | 'find' | 'list' | 'cancel'>;
   ledger: LedgerPort;
   gateway: GatewayPort;
   /** Where a server's tokens come from, where the gateway fetches them by itself. */

@@ -277,6 +277,12 @@ export const COMMANDS: readonly Entry[] = [
     'The least policy for what agents did, with its evidence',
     async () => (await import('./commands/policy-suggest.ts')).suggest,
   ),
+  entry(
+    'Write',
+    'policy simulate',
+    'Try policies on what agents really asked for',
+    async () => (await import('./commands/simulate.ts')).simulate,
+  ),
   entry('Write', 'policy check', 'Check policy files', async () => (await import('./commands/policy.ts')).check),
   entry('Write', 'policy test', 'Run policy test cases', async () => (await import('./commands/policy.ts')).test),
   entry(

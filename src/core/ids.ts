@@ -18,7 +18,8 @@ export type IdKind =
   | 'ven'
   | 'set'
   | 'pin'
-  | 'prv';
+  | 'prv'
+  | 'sim';
 
 /** `<kind>_<26 characters>`: 130 random bits, so that an id says nothing about order, volume or time. */
 export function newId(kind: IdKind, random: Random): string {

@@ -19,9 +19,11 @@ import {
   FULFILLABLE,
   openApplications,
   openPolicy,
+  openSimulations,
   type Policy,
   policyMigrations,
   type RecordedDecisions,
+  type Simulations,
 } from '../controls/policy/index.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
@@ -39,6 +41,7 @@ import type { Faults } from './faults.ts';
 import type { Keys } from './keys.ts';
 import { LOG_THREAD } from './log-thread.ts';
 import { openRecorded } from './recorded.ts';
+import { simulateOnThread } from './simulate-thread.ts';
 import { spiffeOf } from './spiffe.ts';
 import { vaultKeySource } from './vault-keys.ts';
 
@@ -65,6 +68,7 @@ export type Controls = {
   applications: Applications | undefined;
   /** What policy decided, read back from the log. */
   recorded: RecordedDecisions;
+  simulations: Simulations;
   replica: string;
 };
 
@@ -138,7 +142,16 @@ export async function openControls(
   const applications = await openOthers(config(), surroundings, stack);
   const archive = openArchive({ db, key: keys.payload });
   const recorded = openRecorded({ ledger, archive, records: () => openRecords(db) });
-  return { db, state, ledger, identity, policy, applications, recorded, replica };
+  const simulations = openSimulations({
+    db,
+    clock,
+    random,
+    run: simulateOnThread({ url: config().storage.url.reveal(), key: keys.payload }),
+    record: (by, subject, payload) =>
+      ledger.control(undefined, { event: 'payload.read', by, subject, before: null, after: null, payload }),
+  });
+  stack.defer(() => simulations.close());
+  return { db, state, ledger, identity, policy, applications, recorded, simulations, replica };
 }
 
 async function openOthers(

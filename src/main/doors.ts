@@ -216,6 +216,7 @@ export async function openPeopleSide(
       pause: () => setImmediate(),
     }),
     explainer: controls.policy.explainer,
+    simulations: controls.simulations,
     ledger: controls.ledger,
     gateway: {
       state: () => ({

@@ -9,8 +9,8 @@ export type RecordedParts = {
   records: () => Records;
 };
 
-/** Entries of the log read at one time. */
-export const ENTRIES_READ = 1_000;
+/** Entries of the log read at one time; between two pages whoever else is on this thread gets its turn. */
+const ENTRIES_READ = 200;
 
 /** Joins the log, which has what was asked, with identity, which has who asked, for policy, which decides it again. */
 export function openRecorded(parts: RecordedParts): RecordedDecisions {
@@ -20,7 +20,7 @@ export function openRecorded(parts: RecordedParts): RecordedDecisions {
       const first = story?.receipts[0];
       return first && readOne(archivedOf(first), parts.records());
     },
-    from: (receipt, content) => readOne({ receipt, content }, parts.records()),
+    from: (receipt, content) => readOne({ receipt, open: () => content }, parts.records()),
     since: (time, reader) => readSince(parts, time, reader),
   };
 }
@@ -34,30 +34,62 @@ async function* readSince({ ledger, archive, records }: RecordedParts, time: num
     after: null,
   });
   const [from, to] = [await archive.indexSince(time), await archive.size()];
-  yield* readDecisions(archive, records(), { from, to, time });
-}
-
-/** Entries `from` to `to`, without it; those older than `time` are passed over. */
-export async function* readDecisions(
-  archive: Archive,
-  records: Records,
-  { from, to, time }: { from: number; to: number; time: number },
-): AsyncGenerator<Recorded> {
-  for (let index = from; index < to; index += ENTRIES_READ) {
-    for (const archived of await archive.exchanges(index, Math.min(ENTRIES_READ, to - index))) {
-      if (archived.receipt.time < time) continue;
-      const recorded = await readOne(archived, records);
-      if (recorded !== undefined) yield recorded;
-    }
+  for await (const page of readDecisions(archive, records(), { from, to, time, entries: ENTRIES_READ })) {
+    yield* page.decisions;
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-function readOne({ receipt, content }: Archived, records: Records): Recorded | Promise<Recorded> | undefined {
+export type ReadRange = {
+  /** Entries `from` to `to`, without it. */
+  from: number;
+  to: number;
+  /** Those older than this are passed over. */
+  time: number;
+  agent?: string | undefined;
+  /** Entries of a page. */
+  entries: number;
+};
+
+/** Pages of decisions in the order of the log, with the place behind each. */
+export async function* readDecisions(
+  archive: Archive,
+  records: Records,
+  { from, to, time, agent, entries }: ReadRange,
+): AsyncGenerator<{ decisions: Recorded[]; read: number }> {
+  const page = (index: number) => {
+    const reading = archive.exchanges(index, Math.min(entries, to - index));
+    // Whoever goes away before the end waits for no page any more.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  let coming = from < to ? page(from) : undefined;
+  for (let index = from; coming !== undefined; index += entries) {
+    const archived = await coming;
+    const next = index + entries;
+    // A database elsewhere looks for the next page while this one is worked on.
+    coming = next < to ? page(next) : undefined;
+    const decisions: Recorded[] = [];
+    for (const one of archived) {
+      if (one.receipt.time < time) continue;
+      const recorded = readOne(one, records, agent);
+      if (recorded !== undefined) decisions.push(recorded instanceof Promise ? await recorded : recorded);
+    }
+    yield { decisions, read: Math.min(next, to) - from };
+  }
+}
+
+function readOne(
+  { receipt, open }: Archived,
+  records: Records,
+  agent?: string,
+): Recorded | Promise<Recorded> | undefined {
   const decided = decidedOf(receipt);
-  return decided && readRecorded(decided, content, records);
+  if (decided === undefined || (agent !== undefined && decided.agent.id !== agent)) return undefined;
+  return readRecorded(decided, open(), records);
 }
 
 function archivedOf({ receipt, payload }: LoggedReceipt): Archived {
-  const content = payload.kind === 'open' ? { names: payload.names, value: payload.value } : 'erased';
-  return { receipt, content };
+  const open = () => (payload.kind === 'open' ? { names: payload.names, value: payload.value } : 'erased');
+  return { receipt, open };
 }

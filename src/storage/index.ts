@@ -24,6 +24,6 @@ export {
 export { isStorageError, StorageError, type StorageErrorKind } from './errors.ts';
 export { lockExclusively, type ProcessLock } from './lock.ts';
 export { type Migration, migrate } from './migrate.ts';
-export { openDatabase } from './open.ts';
+export { openDatabase, openReading, type Reading } from './open.ts';
 export { LEASE_MS, type Lease, openStateWatch, type StateListener, type StateWatch } from './state-watch.ts';
 export { SharedTurns, type TurnOrder, Turns } from './turns.ts';

@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts';
-import type { Database } from './database.ts';
+import type { Database, Sql } from './database.ts';
 import { openPostgres } from './postgres.ts';
 import { openSqlite } from './sqlite.ts';
+import { readSqlite } from './sqlite-reading.ts';
 import type { TurnOrder } from './turns.ts';
 
 /**
@@ -19,4 +20,16 @@ export async function openDatabase(from: {
   if (url.startsWith('sqlite:')) return openSqlite({ path: url.slice('sqlite:'.length), clock, turns, alone });
   if (/^postgres(?:ql)?:\/\//.test(url)) return openPostgres({ url, clock });
   throw new Error('the database address begins with neither sqlite: nor postgres:');
+}
+
+/** A connection that only reads. */
+export type Reading = Sql & { close(): Promise<void> };
+
+/**
+ * For who reads much of a database that exists, perhaps in another thread than those that write to it. One in memory belongs to
+ * its connection and cannot be read so.
+ * @throws StorageError `unavailable`
+ */
+export async function openReading({ url, clock }: { url: string; clock: Clock }): Promise<Reading> {
+  return url.startsWith('sqlite:') ? readSqlite(url.slice('sqlite:'.length), clock) : openDatabase({ url, clock });
 }

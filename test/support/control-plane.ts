@@ -23,6 +23,7 @@ import {
   FULFILLABLE,
   openAnalysis,
   openPolicy,
+  openSimulations,
   type Policy,
   policyMigrations,
 } from '../../src/controls/policy/index.ts';
@@ -31,6 +32,7 @@ import type { ServerCatalog } from '../../src/core/manifest.ts';
 import type { Role } from '../../src/core/person.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
 import { openRecorded } from '../../src/main/recorded.ts';
+import { simulate } from '../../src/main/simulate.ts';
 import { type Database, migrate, openDatabase, openStateWatch } from '../../src/storage/index.ts';
 import { closedAuthorization, noDocuments } from './documents.ts';
 import { MovableClock, makeKeys, random } from './identity.ts';
@@ -163,6 +165,18 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
     watch: false,
   });
   await watch.start();
+  const simulations = openSimulations({
+    db,
+    clock,
+    random,
+    // A database in memory is this thread's alone.
+    run: (job, progress) => {
+      const parts = { archive: openArchive({ db, key: ledgerKeys.payload }), records: openRecords(db) };
+      return { done: simulate(parts, job, progress), cancel: () => undefined };
+    },
+    record: (by, subject, payload) =>
+      ledger.control(undefined, { event: 'payload.read', by, subject, before: null, after: null, payload }),
+  });
   const upstreams: UpstreamState[] = [];
   const state: Partial<GatewayState> = {};
   const recorded = openRecorded({
@@ -190,6 +204,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
       policies: () => policy.sets.list(),
       pause: () => Promise.resolve(),
     }),
+    simulations,
     explainer: policy.explainer,
     mode: policy.mode,
     ledger,

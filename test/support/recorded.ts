@@ -25,10 +25,12 @@ export async function replayWorld(world: Pick<World, 'folder'>, storage?: string
   const archive = openArchive({ db, key: payload });
   const read: ReadBack = { decisions: [], lost: [] };
   try {
-    const range = { from: 0, to: await archive.size(), time: 0 };
-    for await (const recorded of readDecisions(archive, openRecords(db), range)) {
-      if (isReplayable(recorded)) read.decisions.push(recorded);
-      else read.lost.push(recorded);
+    const range = { from: 0, to: await archive.size(), time: 0, entries: 500 };
+    for await (const { decisions } of readDecisions(archive, openRecords(db), range)) {
+      for (const recorded of decisions) {
+        if (isReplayable(recorded)) read.decisions.push(recorded);
+        else read.lost.push(recorded);
+      }
     }
     for (const set of new Set(read.decisions.map((decision) => decision.set))) {
       const found = await setByDigest(db, set);

@@ -36,6 +36,7 @@ export const EXTRA_IMPORTS: Record<string, { may: readonly string[]; because: st
   'cli/commands/config.ts': { may: ['config'], because: '`config check` works offline' },
   'cli/commands/policy.ts': { may: ['config', 'controls/policy'], because: 'check, test and format work offline' },
   'cli/commands/policy-analysis.ts': { may: ['config', 'controls/policy'], because: 'lint and diff work offline' },
+  'cli/policy-subject.ts': { may: ['config', 'controls/policy'], because: 'reads the folder that is to be tried' },
   'cli/commands/verify.ts': { may: ['controls/audit'], because: 'a stranger verifies without a gateway' },
   'cli/commands/audit.ts': { may: ['.'], because: '`audit fork` needs a stopped gateway' },
   'cli/commands/here.ts': { may: ['config'], because: 'says whether there is a configuration at all' },
@@ -53,11 +54,21 @@ export const DOORLESS: readonly string[] = ['core', '.'];
 
 /** Doors that are not `<folder>/index.ts`. */
 export const EXTRA_DOORS: Record<string, readonly string[]> = {
-  'controls/audit': ['controls/audit/verify.ts', 'controls/audit/thread-served.ts'],
+  'controls/audit': [
+    'controls/audit/verify.ts',
+    'controls/audit/thread-served.ts',
+    // The thread of a simulation reads the log and writes nothing.
+    'controls/audit/archive.ts',
+  ],
   // The command line starts in milliseconds only if it can ask for colours without loading the schema.
   config: ['config/environment.ts'],
-  // The thread of the log claims proofs, and needs nothing else; the command line reads messages of the Workload API alone.
-  'controls/identity': ['controls/identity/claims.ts', 'controls/identity/spiffe/workload-messages.ts'],
+  // The thread of the log claims proofs, that of a simulation looks agents and runs up, and neither needs anything else; the
+  // command line reads messages of the Workload API alone.
+  'controls/identity': [
+    'controls/identity/claims.ts',
+    'controls/identity/records.ts',
+    'controls/identity/spiffe/workload-messages.ts',
+  ],
   // A browser cannot load the transport that opens a socket.
   'api/client': ['api/client/socket.ts'],
 };
@@ -78,7 +89,7 @@ export const HARMLESS_NAMES: readonly string[] = ['isIP', 'isIPv4', 'isIPv6', 'B
 export const GUARDED_ALLOWED: readonly { path: RegExp; because: string }[] = [
   { path: /^enforcement\/egress\//, because: 'the one door out' },
   { path: /^controls\/audit\/(?:verify-threads|thread-link)\.ts$/, because: 'threads, which open nothing' },
-  { path: /^main\/log-thread\.ts$/, because: 'what the thread of the log runs' },
+  { path: /^main\/(?:log|simulate)-thread\.ts$/, because: 'what the threads of the log and of a simulation run' },
   { path: /^storage\/postgres[\w-]*\.ts$/, because: 'the database, addressed by configuration only' },
   { path: /^api\/client\/socket\.ts$/, because: 'the command line reaches the gateway over its Unix socket' },
   { path: /^api\/server\/(?:open|app)\.ts$/, because: 'listens for people' },

@@ -11,6 +11,7 @@ export type { Agent, Delegation, Run, Stop, Token } from './agents.ts';
 export { STOP_KINDS } from './agents.ts';
 export type { ClientGrant, ConsentQuestion } from './client-grants.ts';
 export type { Connection } from './connections.ts';
+export type { DifferenceExample, DifferenceGroup } from './differences.ts';
 export type { Decision, Exchange, ExchangePage, Filters, LiveEvent, State, Story } from './exchanges.ts';
 export { DECISIONS, filters, liveEvent, STATES } from './exchanges.ts';
 export type {
@@ -36,6 +37,7 @@ export { problem } from './problem.ts';
 export type { Route } from './route.ts';
 export type { Input, Operation, Output, Parsed } from './routes.ts';
 export { ROUTES } from './routes.ts';
+export type { Simulation, SimulationResult } from './simulations.ts';
 export type { TrustDomain } from './spiffe.ts';
 export type { Fault, Status, Upstream, Waiting } from './status.ts';
 export type {

@@ -16,6 +16,7 @@ import { policyAnalysisRoutes } from './policy-analysis.ts';
 import { policyLifeRoutes } from './policy-life.ts';
 import { EVERYONE, get, type Route } from './route.ts';
 import { json } from './scalars.ts';
+import { simulationRoutes } from './simulations.ts';
 import { spiffeRoutes } from './spiffe.ts';
 import { statusRoutes } from './status.ts';
 import { suggestionRoutes } from './suggestions.ts';
@@ -40,6 +41,7 @@ export const ROUTES = {
   ...policyLifeRoutes,
   ...grantRoutes,
   ...suggestionRoutes,
+  ...simulationRoutes,
   ...toolRoutes,
   ...logRoutes,
   ...spiffeRoutes,

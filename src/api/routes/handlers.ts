@@ -16,6 +16,7 @@ import { peopleHandlers } from './people.ts';
 import { policyHandlers } from './policy.ts';
 import { policyAnalysisHandlers } from './policy-analysis.ts';
 import { policyLifeHandlers } from './policy-life.ts';
+import { simulationHandlers } from './simulations.ts';
 import { spiffeHandlers } from './spiffe.ts';
 import { statusHandlers } from './status.ts';
 import { suggestionHandlers } from './suggestions.ts';
@@ -43,6 +44,7 @@ export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: Str
       ...policyLifeHandlers(ports),
       ...grantHandlers(ports),
       ...suggestionHandlers(ports),
+      ...simulationHandlers(ports),
       ...toolHandlers(ports),
       ...logHandlers(ports),
       ...spiffeHandlers(ports),

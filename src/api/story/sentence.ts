@@ -34,16 +34,18 @@ export function sentence(exchange: Exchange, outcome: Story['outcome']): string 
 }
 
 /** The first half of the sentence: who, in what, asked for what. */
-export function asked(exchange: Exchange): string {
+export function asked(exchange: Asking): string {
   return `${who(exchange)} ${what(exchange)}.`;
 }
 
-function who({ agent, job }: Exchange): string {
+type Asking = Pick<Exchange, 'agent' | 'job' | 'action' | 'operation' | 'resource' | 'more'>;
+
+function who({ agent, job }: Asking): string {
   if (agent === '') return 'Someone';
   return job === '' ? agent : `${agent}, in a run of job ${job},`;
 }
 
-function what({ action, operation, resource, more }: Exchange): string {
+function what({ action, operation, resource, more }: Asking): string {
   const verb = VERBS[action] ?? `asked for ${action === '' ? operation || 'something' : action} on`;
   const name = resource === null ? 'something whose name is not here' : shortName(resource);
   const rest = more === 0 ? '' : ` and ${more} more`;

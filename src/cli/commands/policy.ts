@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { findConfig, loadConfig } from '../../config/index.ts';
+import { join } from 'node:path';
 import {
   type CaseResult,
   checkPolicies,
@@ -10,8 +9,9 @@ import {
   testPolicies,
 } from '../../controls/policy/index.ts';
 import { visibleJson, visibleText } from '../../core/visible-text.ts';
-import { type Call, type Command, DONE, FAILED } from '../command.ts';
+import { type Command, DONE, FAILED } from '../command.ts';
 import { fold, paint } from '../paint.ts';
+import { policyFolder } from '../policy-subject.ts';
 import type { Terminal } from '../terminal.ts';
 
 const FOLDER = 'The folder is the one that sallyport.yaml names, or policies.';
@@ -25,7 +25,7 @@ export const check: Command = {
     ['sallyport policy check policies --json', 'for an editor or a pipeline'],
   ],
   async run(call) {
-    const folder = folderOf(call);
+    const folder = policyFolder(call);
     const read = await loadPolicies(folder);
     const checked = checkPolicies(read.files);
     const problems = [...read.problems, ...checked.problems];
@@ -49,7 +49,7 @@ export const test: Command = {
   about: `Runs the cases in *.test.yaml beside the policies: who asks for what, and what must come of it. ${FOLDER}`,
   examples: [['sallyport policy test', 'all cases; a difference shows what the engine says']],
   async run(call) {
-    const folder = folderOf(call);
+    const folder = policyFolder(call);
     const policies = await loadPolicies(folder);
     const cases = await loadPolicies(folder, '.test.yaml');
     const run = testPolicies(policies.files, cases.files);
@@ -81,7 +81,7 @@ export const format: Command = {
   ],
   options: { check: { type: 'boolean', about: 'Change nothing; only say what would change.' } },
   async run(call) {
-    const folder = folderOf(call);
+    const folder = policyFolder(call);
     const read = await loadPolicies(folder);
     const { files, problems } = formatPolicies(read.files);
     const changed = files.filter((file) => file.changed);
@@ -102,13 +102,6 @@ export const format: Command = {
     return faults.length > 0 || (only && changed.length > 0) ? FAILED : DONE;
   },
 };
-
-function folderOf({ args, options }: Call): string {
-  if (args[0] !== undefined) return resolve(args[0]);
-  const { file, found } = findConfig(options.text('config'), process.cwd());
-  const loaded = found ? loadConfig(file) : undefined;
-  return loaded?.kind === 'loaded' ? loaded.config.policy.folder : resolve('policies');
-}
 
 function problemText(folder: string, problem: PolicyProblem, terminal: Terminal): string {
   const mark =

@@ -1,14 +1,14 @@
 import type { KeyObject } from 'node:crypto';
 import type { JsonValue } from '../../core/json.ts';
 import type { Receipt } from '../../core/receipt.ts';
-import type { Database } from '../../storage/index.ts';
+import type { Sql } from '../../storage/index.ts';
 import { Seal } from './seal.ts';
-import { entriesFrom, exchangesFrom, type ReceiptRow, readHead } from './store.ts';
+import { type BareRow, entriesFrom, exchangesFrom, readHead } from './store.ts';
 
 export type Archived = {
   receipt: Receipt;
   /** The accesses' resources by name, and what lay sealed; `erased` where its key was destroyed. */
-  content: { names: JsonValue; value: JsonValue } | 'erased';
+  open(): { names: JsonValue; value: JsonValue } | 'erased';
 };
 
 /**
@@ -20,14 +20,14 @@ export interface Archive {
   size(): Promise<number>;
   /** Place of the first entry from which on none is older than `time`, give or take the replicas' clocks. */
   indexSince(time: number): Promise<number>;
-  /** First receipts of exchanges among the `count` entries from `index` on, payloads opened. */
+  /** First receipts of exchanges among the `count` entries from `index` on. */
   exchanges(index: number, count: number): Promise<Archived[]>;
 }
 
 /** Replicas stamp receipts by their own clocks, and the log orders them by their commits. */
 const CLOCKS_APART_MS = 60_000;
 
-export function openArchive({ db, key }: { db: Database; key: KeyObject }): Archive {
+export function openArchive({ db, key }: { db: Sql; key: KeyObject }): Archive {
   const seal = new Seal(key, () => {
     throw new Error('an archive seals nothing');
   });
@@ -51,14 +51,18 @@ export function openArchive({ db, key }: { db: Database; key: KeyObject }): Arch
   };
 }
 
-function timeOf({ body }: ReceiptRow): number {
+function timeOf({ body }: BareRow): number {
   return (JSON.parse(body) as Receipt).time;
 }
 
-function archived(row: ReceiptRow, seal: Seal): Archived {
-  const receipt = JSON.parse(row.body) as Receipt;
-  const digest = receipt.kind === 'gap' ? null : receipt.payload;
-  if (digest === null) return { receipt, content: { names: null, value: null } };
-  if (row.seed === null || row.sealed === null) return { receipt, content: 'erased' };
-  return { receipt, content: seal.open(digest, { seed: row.seed, sealed: row.sealed }) };
+function archived({ body, seed, sealed }: BareRow, seal: Seal): Archived {
+  const receipt = JSON.parse(body) as Receipt;
+  return {
+    receipt,
+    open() {
+      const digest = receipt.kind === 'gap' ? null : receipt.payload;
+      if (digest === null) return { names: null, value: null };
+      return seed === null || sealed === null ? 'erased' : seal.open(digest, { seed, sealed });
+    },
+  };
 }

@@ -367,10 +367,12 @@ export async function entriesBefore(sql: Sql, index: number, limit: number): Pro
   );
 }
 
+export type BareRow = Pick<ReceiptRow, 'body' | 'seed' | 'sealed'>;
+
 /** First receipts of exchanges among the `count` entries of the log from `index` on, in its order. */
-export async function exchangesFrom(sql: Sql, index: number, count: number): Promise<IndexedRow[]> {
-  return sql.query<Row & IndexedRow>(
-    `select ${INDEXED_LIST} from ${SPANNED}
+export async function exchangesFrom(sql: Sql, index: number, count: number): Promise<BareRow[]> {
+  return sql.query<Row & BareRow>(
+    `select r.body, r.seed, r.sealed from ${SPANNED}
      where s.first_index >= coalesce((select max(first_index) from audit_spans where first_index <= $1), 0)
      and s.first_index < $2 and r.seat >= s.first_seat + $1 - s.first_index and r.seat < s.first_seat + $2 - s.first_index
      and r.kind in ('intent', 'refusal', 'hold') order by s.first_index, r.seat`,

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../core/json.ts';
 import { LOWEST_LABEL } from '../../core/label.ts';
 import type { AgentFacts, ChainLink, Run } from '../../core/principal.ts';
 import type { Scope } from '../../core/scope.ts';
-import type { Database } from '../../storage/index.ts';
+import type { Sql } from '../../storage/index.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { linksOf, type Verified } from './delegation/chain.ts';
 import { hopAsSigned } from './delegation/hop.ts';
@@ -32,7 +32,7 @@ const DEFINITIONS_MAX = 5_000;
 const HOPS_MAX = 32;
 
 /** For one reading of the log: what it has read it keeps, and what is registered meanwhile it does not see. */
-export function openRecords(db: Database): Records {
+export function openRecords(db: Sql): Records {
   const agents = remembering(AGENTS_MAX, (id) => loadRegistrations(db, id));
   const runs = remembering(RUNS_MAX, (id) => pastRun(db, id));
   const definitions = remembering(DEFINITIONS_MAX, async (digest) => (await definitionOf(db, digest)) ?? undefined);
@@ -52,7 +52,7 @@ function registeredAt(all: readonly Registration[] = [], state_version: number):
   return all.findLast((one) => one.state_version <= state_version)?.facts;
 }
 
-async function pastRun(db: Database, id: string): Promise<Run | undefined> {
+async function pastRun(db: Sql, id: string): Promise<Run | undefined> {
   const entry = await loadRunEntry(db, id);
   if (entry === undefined) return undefined;
   const { ended_at: _ended, delegation, ...run } = entry;
@@ -61,7 +61,7 @@ async function pastRun(db: Database, id: string): Promise<Run | undefined> {
 }
 
 async function pastChain(
-  db: Database,
+  db: Sql,
   grant: string,
 ): Promise<{ chain: readonly ChainLink[]; scopes: readonly Scope[] } | undefined> {
   const hops: Verified[] = [];

@@ -59,8 +59,20 @@ export {
   type RegisteredThen,
   readRecorded,
 } from './recorded.ts';
+export type {
+  Candidate,
+  RunSimulation,
+  SimulationAsked,
+  SimulationJob,
+  SimulationProgress,
+  SimulationState,
+  Simulations,
+} from './replay/contract.ts';
+export type { DifferenceExample, DifferenceGroup, Tally } from './replay/differences.ts';
 export { createReplay, type Replay, type Replayed } from './replay/replay.ts';
 export { setByDigest, setOfFiles } from './replay/sets.ts';
+export { Simulation, type SimulationResult } from './replay/simulation.ts';
+export { openSimulations } from './replay/simulations.ts';
 export { policyMigrations } from './store.ts';
 export {
   createSuggestions,

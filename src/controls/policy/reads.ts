@@ -36,6 +36,19 @@ export function readsDelegation({ json }: PolicySource): boolean {
   return json.conditions.some(({ body }) => visit(body as CedarJson));
 }
 
+/** Whether a policy's conditions may tell two runs of the same job, user and delegation apart. */
+export function readsRunIdentity({ json }: PolicySource): boolean {
+  const visit = (part: CedarJson): boolean => {
+    if (typeof part !== 'object') return false;
+    if (isArray(part)) return part.some(visit);
+    const chain = chainOf(part);
+    if (chain === undefined) return Object.values(part).some(visit);
+    const isWhole = chain.length === 0 || (chain.length === 1 && chain[0] === 'run');
+    return isWhole ? !chain.asked : chain[0] === 'run' && chain[1] === 'id';
+  };
+  return json.conditions.some(({ body }) => visit(body as CedarJson));
+}
+
 /** `asked`: the chain ends in `has`, which looks at a name and at no value. */
 type Chain = string[] & { asked?: boolean };
 

@@ -1,10 +1,13 @@
-import type { Access, Decision, DecisionRequest, DenialCode } from '../../../core/decision.ts';
+import type { Decision, DecisionRequest, DenialCode } from '../../../core/decision.ts';
+import type { EntityRef } from '../../../core/principal.ts';
 import { ArgumentsInvalid, mapArguments } from '../argument-values.ts';
 import { type Registered, registerCatalogs } from '../catalog.ts';
-import { combine, invalidArguments } from '../combine.ts';
+import type { Environment } from '../cedar/environment.ts';
+import { combine, invalidArguments, type LoadedOutcome } from '../combine.ts';
 import { hopThatLacks, notLent } from '../delegated.ts';
 import { discovered } from '../discovery.ts';
 import { createEntityCache, environmentOf, type KnownEntity, requesterOf } from '../environment.ts';
+import { clausesBehind } from '../explain/trace.ts';
 import type { PolicySet } from '../policy-set.ts';
 import type { RecordedDecision, RegisteredThen } from '../recorded.ts';
 
@@ -21,6 +24,8 @@ export type Replayed = {
 export interface Replay {
   readonly set: string;
   decide(recorded: RecordedDecision): Replayed;
+  /** For the operator: which policies, and the clauses with the values that they saw. Slower, and as secret as arguments. */
+  why(recorded: RecordedDecision): string;
 }
 
 const DEFINITIONS_MAX = 5_000;
@@ -30,32 +35,56 @@ const DEFINITIONS_MAX = 5_000;
  * has no part in it. Nothing is sampled against cedar-wasm, and refusals are not explained.
  */
 export function createReplay(set: PolicySet): Replay {
-  const entityOf = createEntityCache();
-  const registered = new RegisteredCache();
+  const deciding: Deciding = { set, entityOf: createEntityCache(), registered: new RegisteredCache() };
   return {
     set: set.digest,
-    decide(recorded) {
-      const known = registered.of(recorded.registered);
-      const decisions = recorded.accesses.map((access) => {
-        const request = access === recorded.request.access ? recorded.request : { ...recorded.request, access };
-        const decision = decideAccess(set, known, entityOf, request);
-        return recorded.discovers ? discovered(decision) : decision;
-      });
-      return together(decisions);
+    decide: (recorded) =>
+      together(requestsOf(recorded).map((request) => decided(deciding, recorded, request).decision)),
+    why(recorded) {
+      const each = requestsOf(recorded).map((request) => decided(deciding, recorded, request));
+      const { effect } = together(each.map(({ decision }) => decision));
+      return explained(each.find(({ decision }) => decision.effect === effect));
     },
   };
 }
 
-type EntityOf = (reference: Access['resource']) => KnownEntity;
+type Deciding = { set: PolicySet; entityOf: (reference: EntityRef) => KnownEntity; registered: RegisteredCache };
+/** `seen`: undefined where no policy was asked. */
+type Decided = {
+  decision: Decision;
+  seen: { outcomes: readonly LoadedOutcome[]; environment: Environment } | undefined;
+};
 
-function decideAccess(set: PolicySet, registered: Registered, entityOf: EntityOf, request: DecisionRequest): Decision {
-  const { access, ...facts } = request;
-  const lacking = hopThatLacks(request, access);
-  if (lacking !== undefined) return notLent(lacking, request, set.digest);
-  const args = mapArguments(access.args, registered.argumentsOf(access.action, access.resource));
-  if (args instanceof ArgumentsInvalid) return invalidArguments(args.message, set.digest);
+function requestsOf({ request, accesses }: RecordedDecision): DecisionRequest[] {
+  return accesses.map((access) => (access === request.access ? request : { ...request, access }));
+}
+
+function decided(deciding: Deciding, { discovers, registered }: RecordedDecision, request: DecisionRequest): Decided {
+  const found = decideAccess(deciding, registered, request);
+  return discovers ? { ...found, decision: discovered(found.decision) } : found;
+}
+
+function decideAccess(
+  { set, entityOf, registered }: Deciding,
+  then: RegisteredThen | undefined,
+  { access, ...facts }: DecisionRequest,
+): Decided {
+  const lacking = hopThatLacks(facts, access);
+  if (lacking !== undefined) return { decision: notLent(lacking, { ...facts, access }, set.digest), seen: undefined };
+  const args = mapArguments(access.args, registered.of(then).argumentsOf(access.action, access.resource));
+  if (args instanceof ArgumentsInvalid)
+    return { decision: invalidArguments(args.message, set.digest), seen: undefined };
   const environment = environmentOf(requesterOf(facts, entityOf), access.action, entityOf(access.resource), args);
-  return combine(set.evaluate(environment, args.unmapped), set.digest);
+  const outcomes = set.evaluate(environment, args.unmapped);
+  return { decision: combine(outcomes, set.digest), seen: { outcomes, environment } };
+}
+
+function explained(decided: Decided | undefined): string {
+  if (decided === undefined) return '';
+  const { decision, seen } = decided;
+  if (seen === undefined || decision.effect === 'permit') return decision.summary;
+  const clauses = clausesBehind(decision, seen.outcomes, seen.environment);
+  return clauses === '' ? decision.summary : `${decision.summary}. ${clauses}`;
 }
 
 /** All must be permitted; what is denied is told by the first that is. */
