@@ -140,18 +140,27 @@ export async function openControls(
   stack.defer(() => policy.sets.close());
   stack.defer(() => policy.mode.close());
   const applications = await openOthers(config(), surroundings, stack);
+  const { recorded, simulations } = openReplay({ db, ledger, keys, url: storage.url.reveal(), clock, random });
+  stack.defer(() => simulations.close());
+  return { db, state, ledger, identity, policy, applications, recorded, simulations, replica };
+}
+
+/** What was decided, for whoever asks again, and for sets that are tried on it. */
+function openReplay(
+  from: Pick<Surroundings, 'clock' | 'random'> & Pick<Controls, 'db' | 'ledger'> & { keys: LedgerKeys; url: string },
+) {
+  const { db, ledger, keys, url, clock, random } = from;
   const archive = openArchive({ db, key: keys.payload });
   const recorded = openRecorded({ ledger, archive, records: () => openRecords(db) });
   const simulations = openSimulations({
     db,
     clock,
     random,
-    run: simulateOnThread({ url: config().storage.url.reveal(), key: keys.payload }),
+    run: simulateOnThread({ url, key: keys.payload }),
     record: (by, subject, payload) =>
       ledger.control(undefined, { event: 'payload.read', by, subject, before: null, after: null, payload }),
   });
-  stack.defer(() => simulations.close());
-  return { db, state, ledger, identity, policy, applications, recorded, simulations, replica };
+  return { recorded, simulations };
 }
 
 async function openOthers(
