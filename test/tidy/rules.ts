@@ -34,7 +34,7 @@ export const EXTRA_IMPORTS: Record<string, { may: readonly string[]; because: st
   'cli/commands/up.ts': { may: ['config', '.'], because: '`up` starts main' },
   'cli/commands/demo.ts': { may: ['config', '.'], because: '`demo` drives a gateway of its own' },
   'cli/commands/config.ts': { may: ['config'], because: '`config check` works offline' },
-  'cli/commands/policy.ts': { may: ['config', 'controls/policy'], because: 'check, test and format work offline' },
+  'cli/commands/policy.ts': { may: ['controls/policy'], because: 'check, test and format work offline' },
   'cli/commands/policy-analysis.ts': { may: ['config', 'controls/policy'], because: 'lint and diff work offline' },
   'cli/policy-subject.ts': { may: ['config', 'controls/policy'], because: 'reads the folder that is to be tried' },
   'cli/commands/verify.ts': { may: ['controls/audit'], because: 'a stranger verifies without a gateway' },
