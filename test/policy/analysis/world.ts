@@ -36,6 +36,11 @@ const TOOLS: Readonly<Record<string, JsonObject>> = {
     },
     required: ['amount'],
   },
+  'tickets/tag': {
+    type: 'object',
+    properties: { tags: { type: 'array', items: { enum: ['urgent', 'later'] } } },
+    required: ['tags'],
+  },
   'web/fetch': {
     type: 'object',
     properties: {
@@ -78,5 +83,5 @@ export const AGENTS: readonly KnownAgent[] = [
   agent('clerk', ['refund', 'triage'], ['support', 'audit']),
 ];
 
-export const WORLD: Registration = { catalogs: catalogs(), agents: AGENTS, fulfillable: FULFILLABLE };
+export const WORLD: Registration = { catalogs: catalogs(), agents: AGENTS, complete: true, fulfillable: FULFILLABLE };
 export { TOOLS };

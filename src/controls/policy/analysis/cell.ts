@@ -21,6 +21,8 @@ export type Cell = {
   args: ArgumentRecord;
   /** Whether it is registered; else its name and its arguments were read from policies. */
   registered: boolean;
+  /** Whether any job and purpose counts, and not only those that identity grants to the agent. */
+  free?: boolean;
 };
 
 /** What stands in a slot: nothing, null, or a value as it would be sent. */

@@ -9,7 +9,7 @@ import type { PolicyFile } from '../types.ts';
 import { type Assignment, type Cell, requestOf } from './cell.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Registration } from './registration.ts';
-import { inScope, type Ready, ready, resultOf, type Space, spaceOf } from './scoped.ts';
+import { cellKey, inScope, type Ready, ready, resultOf, type Space, spaceOf } from './scoped.ts';
 import type { Steps } from './slices.ts';
 import type { SetDiff, Undecided } from './types.ts';
 import { type Judgement, walk } from './walk.ts';
@@ -64,7 +64,7 @@ export class Comparing {
       const [gone, come] = [inScope(onlyOld, cell), inScope(onlyNow, cell)];
       if (gone.length + come.length === 0) continue;
       const stay = inScope(both, cell);
-      const key = this.#keyOf(cell, [gone, come, stay]);
+      const key = keyOf(cell, [gone, come, stay]);
       const outcome =
         this.#again(this.#known.get(key), cell) ?? (yield* this.#compare(cell, { gone, come, stay }, schema));
       this.#known.set(key, outcome);
@@ -86,21 +86,6 @@ export class Comparing {
   release(): void {
     this.#old.release();
     this.#now.release();
-  }
-
-  /** Cells that no policy in scope can tell apart have the same key. */
-  #keyOf(cell: Cell, groups: readonly Ready[][]): string {
-    const policies = groups.flat();
-    const reads = (root: Parameters<Ready['reads']>[0]): boolean => policies.some((policy) => policy.reads(root));
-    const { agent } = cell;
-    const who = reads('principal') || reads('chain');
-    return JSON.stringify([
-      groups.map((group) => group.map(({ source, loaded }) => [source.id, loaded.ordinal])),
-      cell.action,
-      who ? [cell.principal, agent] : [cell.principal.type, agent.jobs, agent.purposes],
-      reads('resource') ? cell.resource : cell.resource.type,
-      reads('args') ? cell.resource.id : null,
-    ]);
   }
 
   /** The example of a like cell, asked anew; undefined where it does not hold here. */
@@ -161,6 +146,12 @@ export class Comparing {
     }
     if (because !== undefined) this.#undecided.push({ cell, because });
   }
+}
+
+/** Cells in which the same policies meet, and cannot tell one from the other. */
+function keyOf(cell: Cell, groups: readonly (readonly Ready[])[]): string {
+  const met = groups.map((group) => group.map(({ loaded }) => loaded.ordinal));
+  return `${JSON.stringify(met)} ${cellKey(cell, groups.flat())}`;
 }
 
 const KINDS: readonly DifferenceKind[] = ['gain', 'loss', 'change'];

@@ -28,7 +28,7 @@ export function offlineRegistration(
     const { owner, version = '1', jobs, purposes = [] } = agent;
     agents.set(id, joined(agents.get(id), { id, owner, version, jobs, purposes }));
   }
-  return { agents: [...agents.values()], catalogs: mergedCatalogs(cases), fulfillable: FULFILLABLE };
+  return { agents: [...agents.values()], catalogs: mergedCatalogs(cases), complete: false, fulfillable: FULFILLABLE };
 }
 
 function agentsOf({ agents, cases }: CaseFile): KnownAgent[] {

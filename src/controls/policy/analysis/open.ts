@@ -31,7 +31,7 @@ export interface PolicyAnalysis {
 
 export function openAnalysis(parts: AnalysisParts): PolicyAnalysis {
   const { fulfillable } = parts;
-  const registration = () => ({ catalogs: parts.catalogs(), agents: parts.agents(), each: parts.each });
+  const registration = () => ({ catalogs: parts.catalogs(), agents: parts.agents(), each: parts.each, complete: true });
   return {
     validate: (files) => checkPolicies(files, { catalogs: parts.catalogs(), fulfillable }),
     vocabulary: () => {

@@ -135,8 +135,8 @@ class Choosing {
   #fixedValues({ key }: Slot, pool: Pool): JsonValue[] | undefined {
     const { agent, principal } = this.#cell;
     if (key === 'credential.kind') return principal.type === 'Agent' ? ['dpop', 'mtls', 'bearer'] : ['child'];
-    if (key === 'run.job' && agent.jobs.length > 0) return [...agent.jobs];
-    if (key === 'run.purpose' && agent.purposes !== undefined) return [...agent.purposes];
+    if (this.#cell.free !== true && key === 'run.job' && agent.jobs.length > 0) return [...agent.jobs];
+    if (this.#cell.free !== true && key === 'run.purpose' && agent.purposes !== undefined) return [...agent.purposes];
     if (key === 'run.job') pool.texts.add('work');
     return undefined;
   }
@@ -160,7 +160,8 @@ class Choosing {
   }
 
   #sets(slot: Slot, pool: Pool): JsonValue[] {
-    const members = [...new Set([...slot.listed, ...membersOf(slot, pool)])].filter((value) => value !== null);
+    const named = this.#listedOnly && slot.listed.length > 0 ? [] : membersOf(slot, pool);
+    const members = [...new Set([...slot.listed, ...named])].filter((value) => value !== null);
     if (members.length > MEMBERS_MAX) this.#doubt('a policy asks a list for many members');
     const few = members.slice(0, MEMBERS_MAX);
     const subsets = subsetsOf(few);

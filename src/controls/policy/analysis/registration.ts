@@ -6,6 +6,8 @@ import type { KnownAgent } from './types.ts';
 export type Registration = {
   catalogs: readonly ServerCatalog[];
   agents: readonly KnownAgent[];
+  /** Whether this is all that there is: a gateway knows, a folder of files does not. */
+  complete: boolean;
   each?: Each | undefined;
   fulfillable: Readonly<Record<string, readonly string[]>>;
 };

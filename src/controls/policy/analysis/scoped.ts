@@ -69,3 +69,16 @@ export function spaceOf(
   };
   return { slots, options, keysOf };
 }
+
+/** Cells that none of these policies can tell apart have the same key. */
+export function cellKey(cell: Cell, policies: readonly Ready[]): string {
+  const reads = (what: Parameters<Ready['reads']>[0]): boolean => policies.some((policy) => policy.reads(what));
+  const { agent, principal, resource } = cell;
+  const who = reads('principal') || reads('chain');
+  return JSON.stringify([
+    cell.action,
+    who ? [principal, agent] : [principal.type, agent.jobs, agent.purposes],
+    reads('resource') ? resource : resource.type,
+    reads('args') ? resource.id : null,
+  ]);
+}
