@@ -77,7 +77,7 @@ export type ApiPorts = {
   /** Enforcing or observing. */
   mode: ModeSwitch;
   /** What an agent would be shown, asked for it. */
-  decisions: Pick<PolicyEngine, 'visible' | 'set'>;
+  decisions: Pick<PolicyEngine, 'visible' | 'set' | 'setFor'>;
   /** What policy decided, read back from the log. */
   recorded: RecordedDecisions;
   /** The least policy that would have permitted what was done. */

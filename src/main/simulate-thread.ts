@@ -3,7 +3,13 @@ import { setPriority } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { openArchive } from '../controls/audit/archive.ts';
 import { openRecords } from '../controls/identity/records.ts';
-import type { RunSimulation, SimulationJob, SimulationProgress, SimulationResult } from '../controls/policy/index.ts';
+import {
+  type RunSimulation,
+  readPastGrants,
+  type SimulationJob,
+  type SimulationProgress,
+  type SimulationResult,
+} from '../controls/policy/index.ts';
 import { openReading } from '../storage/index.ts';
 import { systemClock } from './clock.ts';
 import { simulate } from './simulate.ts';
@@ -48,7 +54,8 @@ async function work({ url, key, job }: Given, tell: (told: Told) => void): Promi
   try {
     const db = await openReading({ url, clock: systemClock });
     try {
-      const parts = { archive: openArchive({ db, key }), records: openRecords(db) };
+      const grants = await readPastGrants(db, job.since);
+      const parts = { archive: openArchive({ db, key }), records: openRecords(db), grants };
       return { kind: 'done', result: await simulate(parts, job, (progress) => tell({ kind: 'progress', progress })) };
     } finally {
       await db.close();

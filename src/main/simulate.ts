@@ -1,6 +1,7 @@
 import type { Archive } from '../controls/audit/index.ts';
 import type { Records } from '../controls/identity/index.ts';
 import {
+  type PastGrants,
   Simulation,
   type SimulationJob,
   type SimulationProgress,
@@ -15,13 +16,14 @@ const ENTRIES_READ = 2_000;
 
 /** Reads the log from `since` to its end as it is now, and asks both sets about each decision. */
 export async function simulate(
-  { archive, records }: { archive: Archive; records: Records },
+  { archive, records, grants }: { archive: Archive; records: Records; grants: PastGrants },
   { candidate, active, since, agent }: SimulationJob,
   progress: (now: SimulationProgress) => void,
 ): Promise<SimulationResult> {
   const [tried, now] = [setOfFiles(candidate), setOfFiles(active)];
   if (isRefusal(tried)) throw new Error(tried.reason);
-  const simulation = new Simulation(tried, isRefusal(now) || now.digest === tried.digest ? undefined : now);
+  const other = isRefusal(now) || now.digest === tried.digest ? undefined : now;
+  const simulation = new Simulation(tried, other, grants);
   const [from, to] = [await archive.indexSince(since), await archive.size()];
   const range = { from, to, time: since, agent: agent ?? undefined, entries: ENTRIES_READ };
   for await (const { decisions, read } of readDecisions(archive, records, range)) {

@@ -26,6 +26,7 @@ import {
   openSimulations,
   type Policy,
   policyMigrations,
+  readPastGrants,
 } from '../../src/controls/policy/index.ts';
 import type { Documents } from '../../src/core/document.ts';
 import type { ServerCatalog } from '../../src/core/manifest.ts';
@@ -172,7 +173,8 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
     // A database in memory is this thread's alone.
     run: (job, progress) => {
       const parts = { archive: openArchive({ db, key: ledgerKeys.payload }), records: openRecords(db) };
-      return { done: simulate(parts, job, progress), cancel: () => undefined };
+      const done = readPastGrants(db, job.since).then((grants) => simulate({ ...parts, grants }, job, progress));
+      return { done, cancel: () => undefined };
     },
     record: (by, subject, payload) =>
       ledger.control(undefined, { event: 'payload.read', by, subject, before: null, after: null, payload }),

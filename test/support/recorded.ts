@@ -7,6 +7,7 @@ import {
   isReplayable,
   type NotReplayable,
   type RecordedDecision,
+  readPastGrants,
   setByDigest,
 } from '../../src/controls/policy/index.ts';
 import { isRefusal } from '../../src/core/refusal.ts';
@@ -32,10 +33,11 @@ export async function replayWorld(world: Pick<World, 'folder'>, storage?: string
         else read.lost.push(recorded);
       }
     }
+    const grants = await readPastGrants(db, 0);
     for (const set of new Set(read.decisions.map((decision) => decision.set))) {
       const found = await setByDigest(db, set);
       assert.ok(!isRefusal(found), `set ${set}`);
-      const replay = createReplay(found);
+      const replay = createReplay(found, grants);
       for (const recorded of read.decisions.filter((decision) => decision.set === set)) {
         const { effect, code, policies, errors } = replay.decide(recorded);
         const said = {

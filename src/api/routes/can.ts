@@ -34,7 +34,7 @@ export function canHandlers(ports: ApiPorts): Pick<Handlers, 'can'> {
 
 async function answer(request: DecisionRequest, ports: ApiPorts): Promise<CanAnswer | Refusal> {
   const { explainer, decisions } = ports;
-  const { set } = decisions;
+  const set = decisions.setFor(request.agent.id);
   const story = await explainer.explain(set, request);
   const decision = story?.accesses[0]?.decision;
   if (story === undefined || decision === undefined) return refuse('not_found', `no policy set ${set} is stored`);

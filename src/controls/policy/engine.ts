@@ -38,6 +38,8 @@ export interface Engine extends PolicyEngine {
   readonly catalogs: readonly ServerCatalog[];
   readonly evaluator: 'compiled' | 'cedar-wasm';
   list(): readonly PolicyListing[];
+  /** What was given to the agent for a while. */
+  openFor(agent: string): readonly OpenGrant[];
   /** Ids of prohibitions that may concern such a request of the agent's: their heads match, their conditions are not asked. */
   forbidding(agent: string, actions: readonly string[], resource: EntityRef): readonly string[];
 }
@@ -125,6 +127,14 @@ class CedarEngine implements Engine {
       .policies.filter(({ role }) => role === 'forbid' || role === 'approve')
       .filter(({ scope }) => environments.some((environment) => scopeMatches(scope, environment)))
       .map(({ id }) => id);
+  }
+
+  openFor(agent: string): readonly OpenGrant[] {
+    return this.#current().rules.grants.filter((grant) => grant.agent === agent);
+  }
+
+  setFor(agent: string): string {
+    return this.#current().rules.setFor(agent).digest;
   }
 
   isOpen(grant: string): boolean {

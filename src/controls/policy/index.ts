@@ -44,6 +44,7 @@ export type { DecisionStory, ExplainedAccess, Explainer } from './explain/explai
 export type { NoChange, SmallestChange } from './explain/smallest.ts';
 export { type FolderRead, loadPolicies } from './folder.ts';
 export type { Grant, GrantGiven, Grants } from './life/grants.ts';
+export { type PastGrants, readPastGrants } from './life/past-grants.ts';
 export { type ModeSwitch, OBSERVING_MINUTES_MAX, type Observing } from './mode/mode.ts';
 export { openPolicy, type Policy, type PolicyParts } from './open.ts';
 export {

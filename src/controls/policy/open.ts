@@ -5,6 +5,7 @@ import type { Database, StateWatch, Transaction } from '../../storage/index.ts';
 import { createEngine } from './engine.ts';
 import { createExplainer, type Explainer } from './explain/explainer.ts';
 import type { Grants } from './life/grants.ts';
+import { readPastGrants } from './life/past-grants.ts';
 import { type ModeSwitch, openMode } from './mode/mode.ts';
 import { createPolicySet } from './policy-set.ts';
 import { Sets } from './sets.ts';
@@ -54,6 +55,8 @@ export type PolicyParts = {
 };
 
 export type Policy = { engine: PolicyEngine; sets: PolicySets; grants: Grants; explainer: Explainer; mode: ModeSwitch };
+/** How far a receipt's clock and the database's may be apart. */
+const GRANT_CLOCKS_MS = 60_000;
 
 /**
  * Reads what is active from the database, or activates the folder's set where nothing ever was, and follows both from then
@@ -68,6 +71,10 @@ export async function openPolicy(parts: PolicyParts): Promise<Policy> {
   const explainer = createExplainer({
     filesOf: async (digest) => (await findSets(parts.db, digest)).find((set) => set.digest === digest)?.files,
     registered: () => engine.registered,
+    grants: {
+      now: (agent) => engine.openFor(agent),
+      at: async (recorded) => (await readPastGrants(parts.db, recorded.time - GRANT_CLOCKS_MS)).at(recorded),
+    },
     fulfillable: parts.fulfillable,
   });
   const mode = await openMode(parts);

@@ -31,6 +31,8 @@ export type RecordedDecision = {
   errors: readonly string[];
   /** Digest of the set that decided. */
   set: string;
+  /** Of the gateway's state that it was decided under; tells what stood open beside the set. */
+  state_version: number;
 };
 
 /** A tool or a prompt as it was pinned then, and which of its arguments were decided element by element. */
@@ -150,6 +152,7 @@ function recordedOf(receipt: Decided, asked: Asked, { agent, run, definition }: 
     policies: policy.ids,
     errors: policy.errors,
     set: policy.set,
+    state_version: receipt.state_version,
   };
 }
 

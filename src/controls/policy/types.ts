@@ -69,6 +69,8 @@ export interface PolicyEngine {
   readonly set: string;
   /** The rules as they are now, for whoever asks more than once in one exchange: what comes after does not mix in. */
   pinned(): Pinned;
+  /** SHA-256, hex, of the set that decides for this agent: the active one, or the canary. */
+  setFor(agent: string): string;
   /** Whether the grant of that policy id (`grant:…`) still stands open. */
   isOpen(grant: string): boolean;
   /** Calls `changed` after the rules became others. The returned function ends it. */

@@ -1,6 +1,7 @@
 import type { Decision, DecisionRequest } from '../../../core/decision.ts';
 import type { Registered } from '../catalog.ts';
 import { discovered } from '../discovery.ts';
+import { beside, type OpenGrant } from '../life/rules.ts';
 import { createPolicySet, type PolicySet } from '../policy-set.ts';
 import type { RecordedDecision } from '../recorded.ts';
 import { registeredBy } from '../replay/replay.ts';
@@ -33,6 +34,8 @@ export type ExplainerParts = {
   /** Files of a stored set, by its whole digest. */
   filesOf(set: string): Promise<readonly PolicyFile[] | undefined>;
   registered(): Registered;
+  /** Temporary privilege that stands open for the agent now, and that stood open then. */
+  grants: { now(agent: string): readonly OpenGrant[]; at(recorded: RecordedDecision): Promise<readonly OpenGrant[]> };
   fulfillable: Readonly<Record<string, readonly string[]>>;
 };
 
@@ -60,13 +63,16 @@ export function createExplainer(parts: ExplainerParts): Explainer {
   return {
     async explain(digest, request) {
       const set = await setOf(digest);
-      return set === undefined ? undefined : explainUnder(set, parts.registered(), [request]);
+      if (set === undefined) return undefined;
+      return explainUnder(set, parts.registered(), [request], { grants: parts.grants.now(request.agent.id) });
     },
     async explainRecorded(recorded) {
+      const open = await parts.grants.at(recorded);
       const set = await setOf(recorded.set);
       const { request, accesses, discovers } = recorded;
       const requests = accesses.map((access) => ({ ...request, access }));
-      return set && explainUnder(set, registeredThen(recorded, parts.registered()), requests, discovers);
+      const registered = registeredThen(recorded, parts.registered());
+      return set && explainUnder(set, registered, requests, { discovers, grants: open });
     },
   };
 }
@@ -76,20 +82,24 @@ export function explainUnder(
   set: PolicySet,
   registered: Registered,
   requests: readonly DecisionRequest[],
-  discovers = false,
+  { discovers = false, grants = [] }: { discovers?: boolean; grants?: readonly OpenGrant[] } = {},
 ): DecisionStory {
+  const rules = beside(set, grants);
   const evaluated = requests.map((request) => {
-    const one = evaluate(set, registered, request);
+    const one = evaluate(rules, registered, request);
     return discovers ? { ...one, decision: discovered(one.decision) } : one;
   });
   const accesses = evaluated.map((one) => ({
     request: one.request,
     decision: one.decision,
-    policies: explainPolicies(set, one),
+    policies: explainPolicies(rules, one),
   }));
   const refused = evaluated.filter(({ decision }) => decision.effect !== 'permit');
   const isPolicys = refused.length > 0 && refused.every(({ environment }) => environment !== undefined);
-  return { accesses, change: isPolicys ? smallestChange(set, registered, evaluated) : undefined };
+  if (!isPolicys) return { accesses, change: undefined };
+  // What is changed is the set: a grant is given and ended, never edited.
+  const bare = grants.length === 0 ? evaluated : requests.map((request) => evaluate(set, registered, request));
+  return { accesses, change: smallestChange(set, registered, bare) };
 }
 
 /** What is offered now, but for what was asked for, which is as it was: other calls are tried as they would come today. */

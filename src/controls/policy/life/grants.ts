@@ -3,13 +3,13 @@ import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Sql, Transaction } from '../../../storage/index.ts';
 import type { Engine } from '../engine.ts';
 import type { PolicyParts } from '../open.ts';
-import { createPolicySet } from '../policy-set.ts';
 import { type PolicyText, readPolicies } from '../source.ts';
 import type { PolicyProblem } from '../types.ts';
 import { validatePolicies } from '../validate.ts';
 import { ACTIONS, GRANTS_FILE } from '../vocabulary.ts';
 import { change } from './change.ts';
 import { GRANT_PREFIX, type GrantAsked, grantText } from './grant-text.ts';
+import { openGrant } from './past-grants.ts';
 import type { OpenGrant } from './rules.ts';
 import * as store from './store.ts';
 
@@ -152,16 +152,11 @@ export class OpenGrants implements Grants {
     const rows = await store.readOpenGrants(sql);
     const open = new Map<string, OpenGrant>();
     for (const row of rows) {
-      if (row.expires_at > now) open.set(row.id, this.#known.get(row.id) ?? this.#load(row));
+      if (row.expires_at > now) open.set(row.id, this.#known.get(row.id) ?? openGrant(row, this.#parts.fulfillable));
     }
     this.#known = open;
     this.#expect(rows.map(({ expires_at }) => expires_at));
     return [...open.values()];
-  }
-
-  #load({ id, agent, text, expires_at }: store.GrantRow): OpenGrant {
-    const read = readPolicies([{ name: GRANTS_FILE, text }], this.#parts.fulfillable);
-    return { policy: GRANT_PREFIX + id, agent, expires_at, set: createPolicySet(read) };
   }
 
   /** Ends are recorded by whichever replica is first; what has expired counts no more before that, on every one. */

@@ -75,7 +75,7 @@ function isInShare({ set, share_ppm }: Canary, agent: string): boolean {
 }
 
 /** Policies of several sets, decided together under the first one's name. A forbid of any of them forbids. */
-function beside(set: PolicySet, grants: readonly OpenGrant[]): PolicySet {
+export function beside(set: PolicySet, grants: readonly OpenGrant[]): PolicySet {
   if (grants.length === 0) return set;
   const all = [set, ...grants.map((grant) => grant.set)];
   return {

@@ -1,4 +1,4 @@
-import type { Database, Migration, Row, Sql, Transaction } from '../../../storage/index.ts';
+import type { Migration, Row, Sql, Transaction } from '../../../storage/index.ts';
 import type { PolicyFile } from '../types.ts';
 
 /**
@@ -216,7 +216,7 @@ export async function endGrant(
 }
 
 /** Every grant that was open at any moment from `since` on: for decisions that are made again. */
-export async function readGrantsSince(db: Database, since: number): Promise<GrantRow[]> {
+export async function readGrantsSince(db: Sql, since: number): Promise<GrantRow[]> {
   return db.query<GrantRow & Row>(
     `select ${GRANT} from policy_grants where ended_at is null or ended_at >= $1 order by given_version, id`,
     [since],

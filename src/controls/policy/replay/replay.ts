@@ -8,6 +8,8 @@ import { hopThatLacks, notLent } from '../delegated.ts';
 import { discovered } from '../discovery.ts';
 import { createEntityCache, environmentOf, type KnownEntity, requesterOf } from '../environment.ts';
 import { clausesBehind } from '../explain/trace.ts';
+import type { PastGrants } from '../life/past-grants.ts';
+import { beside } from '../life/rules.ts';
 import type { PolicySet } from '../policy-set.ts';
 import type { RecordedDecision, RegisteredThen } from '../recorded.ts';
 
@@ -32,10 +34,10 @@ const DEFINITIONS_MAX = 5_000;
 
 /**
  * Makes recorded decisions again by a set of policies, with the arguments mapped as they were then: what servers offer now
- * has no part in it. Nothing is sampled against cedar-wasm, and refusals are not explained.
+ * has no part in it, and what was given to an agent for a while then has (`grants`). Nothing is sampled against cedar-wasm.
  */
-export function createReplay(set: PolicySet): Replay {
-  const deciding: Deciding = { set, entityOf: createEntityCache(), registered: new RegisteredCache() };
+export function createReplay(set: PolicySet, grants?: PastGrants): Replay {
+  const deciding: Deciding = { set, grants, entityOf: createEntityCache(), registered: new RegisteredCache() };
   return {
     set: set.digest,
     decide: (recorded) =>
@@ -48,7 +50,12 @@ export function createReplay(set: PolicySet): Replay {
   };
 }
 
-type Deciding = { set: PolicySet; entityOf: (reference: EntityRef) => KnownEntity; registered: RegisteredCache };
+type Deciding = {
+  set: PolicySet;
+  grants: PastGrants | undefined;
+  entityOf: (reference: EntityRef) => KnownEntity;
+  registered: RegisteredCache;
+};
 /** `seen`: undefined where no policy was asked. */
 type Decided = {
   decision: Decision;
@@ -59,9 +66,10 @@ function requestsOf({ request, accesses }: RecordedDecision): DecisionRequest[] 
   return accesses.map((access) => (access === request.access ? request : { ...request, access }));
 }
 
-function decided(deciding: Deciding, { discovers, registered }: RecordedDecision, request: DecisionRequest): Decided {
-  const found = decideAccess(deciding, registered, request);
-  return discovers ? { ...found, decision: discovered(found.decision) } : found;
+function decided(deciding: Deciding, recorded: RecordedDecision, request: DecisionRequest): Decided {
+  const rules = beside(deciding.set, deciding.grants?.at(recorded) ?? []);
+  const found = decideAccess({ ...deciding, set: rules }, recorded.registered, request);
+  return recorded.discovers ? { ...found, decision: discovered(found.decision) } : found;
 }
 
 function decideAccess(

@@ -1,4 +1,5 @@
 import type { Decision } from '../../../core/decision.ts';
+import type { PastGrants } from '../life/past-grants.ts';
 import type { PolicySet } from '../policy-set.ts';
 import { isReplayable, type Missing, type Recorded, type RecordedDecision } from '../recorded.ts';
 import { type DifferenceGroup, Differences } from './differences.ts';
@@ -34,6 +35,7 @@ export class Simulation {
   readonly #candidate: Replay;
   readonly #active: Replay | undefined;
   readonly #sameness: Sameness;
+  readonly #grants: PastGrants;
   #young = new Map<string, Known>();
   #old = new Map<string, Known>();
   readonly #groups = { deny: new Differences(), permit: new Differences(), hold: new Differences() };
@@ -44,9 +46,11 @@ export class Simulation {
   #byOthers = 0;
   #already = 0;
 
-  constructor(candidate: PolicySet, active: PolicySet | undefined) {
-    this.#candidate = createReplay(candidate);
-    this.#active = active && createReplay(active);
+  /** @param grants what stood open beside the sets when each decision was made. */
+  constructor(candidate: PolicySet, active: PolicySet | undefined, grants: PastGrants) {
+    this.#grants = grants;
+    this.#candidate = createReplay(candidate, grants);
+    this.#active = active && createReplay(active, grants);
     this.#sameness = new Sameness([candidate.text, ...(active === undefined ? [] : [active.text])]);
   }
 
@@ -90,7 +94,8 @@ export class Simulation {
   }
 
   #known(recorded: RecordedDecision): Known {
-    const key = this.#sameness.keyOf(recorded);
+    const open = this.#grants.at(recorded).map(({ policy }) => policy);
+    const key = `${open.join()}\u0000${this.#sameness.keyOf(recorded)}`;
     const young = this.#young.get(key);
     if (young !== undefined) return young;
     const old = this.#old.get(key);
