@@ -66,6 +66,10 @@ function remedyText(remedy: Remedy, terminal: Terminal): string {
       return [
         `${paint(terminal, 'bold', 'The smallest change')}\n${fold(visibleText(remedy.sentence), terminal.columns)}\n`,
         `${visibleLines(remedy.text).trimEnd().replace(/^/gm, '  ')}\n`,
+        ...remedy.beware.map(
+          (problem) =>
+            `${fold(`Correct this first, or the file is not taken over: ${visibleText(problem)}`, terminal.columns)}\n`,
+        ),
         `${fold(remedy.limits, terminal.columns)}\n`,
       ].join('');
   }

@@ -68,6 +68,8 @@ export const remedy = z
       edits: z.array(policyEdit),
       principal: z.string(),
       accesses: z.array(z.strictObject({ action: z.string(), resource: z.string() })),
+      /** What is wrong with these policies already: their files are not taken over before it is corrected. */
+      beware: z.array(z.string()),
       /** Why no other call is decided otherwise. */
       limits: z.string(),
       /** Other requests that were decided under both sets, and how many of them came out otherwise: none. */

@@ -92,6 +92,7 @@ function remedyOf(change: SmallestChange | NoChange | undefined, request: Decisi
     edits: edits.map(({ policy, file, before, after }) => ({ policy, file, before: before?.text ?? null, after })),
     principal: entityText(request.principal),
     accesses: named.map(({ action, resource }) => ({ action: action.id, resource: entityText(resource) })),
+    beware: [...change.beware],
     limits: limitWords(change),
     tried: { others, changed: 0 },
   };

@@ -46,14 +46,14 @@ function sourceOf({ source, note }: LoadedPolicy) {
   return { file, line, text, reason: note.reason, public: note.public };
 }
 
-/** Permits whose heads name all but one of principal, action and resource; else all but two. */
+/** Permits whose heads name as many of principal, action and resource as any does. */
 function nearest({ policies }: PolicySet, environment: Environment): ExplainedPolicy[] {
   const missed = policies
     .filter(({ role, scope }) => role === 'permit' && !scopeMatches(scope, environment))
     .map((policy) => ({ policy, parts: missedParts(policy, environment) }))
     .sort((a, b) => a.parts.length - b.parts.length);
   const least = missed[0]?.parts.length ?? 0;
-  const near = least < 3 ? missed.filter(({ parts }) => parts.length === least).slice(0, NEAR_MAX) : [];
+  const near = missed.filter(({ parts }) => parts.length === least).slice(0, NEAR_MAX);
   return near.map(({ policy, parts }) => ({
     ...sourceOf(policy),
     id: policy.id,

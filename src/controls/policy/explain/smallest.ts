@@ -21,6 +21,8 @@ export type SmallestChange = {
   named: readonly Named[];
   /** Requests beside it that both sets decide alike. */
   others: number;
+  /** What is wrong with the changed policies already: their files are not taken over while it stands. */
+  beware: readonly string[];
 };
 
 /** Why there is none: for a person. */
@@ -124,7 +126,8 @@ type Trial = {
 /** Compiled, checked against the schema, replayed, and held against other requests: an offer that fails here is not made. */
 function tried({ set, registered, evaluated, refused, edits, changed }: Trial): SmallestChange | NoChange {
   const named = groupsOf(refused).map((group) => group.named);
-  const wrong = newProblem(set, changed, registered);
+  const { fresh, old } = problemsOf(set, changed, registered);
+  const [wrong] = fresh;
   if (wrong !== undefined) return impossible(`${wrong.policy ?? 'it'} would not load: ${wrong.message}`);
   if (!edits.every((edit) => isLimited(edit, changed.sources, named)))
     return impossible('it would reach further than this call');
@@ -135,24 +138,26 @@ function tried({ set, registered, evaluated, refused, edits, changed }: Trial): 
     const others = othersThan(requestsOf(refused), set, registered);
     const differ = changedAmong(others, set, after, registered);
     if (differ > 0) return impossible(`${differ} other requests would be decided otherwise`);
-    return { kind: 'change', edits, files: changed.files, named, others: others.length };
+    const beware = old.map(({ policy, message }) => `${policy ?? 'A policy'}: ${message}`);
+    return { kind: 'change', edits, files: changed.files, named, others: others.length, beware };
   } finally {
     after.release();
   }
 }
 
-/** What was wrong with a policy before does not count against its exemption. */
-function newProblem(
+/** Errors of the changed policies: those that they have only now, and those that they had before. */
+function problemsOf(
   { text, policies }: PolicySet,
   changed: Changed,
   registered: Registered,
-): PolicyProblem | undefined {
+): { fresh: PolicyProblem[]; old: PolicyProblem[] } {
   const ids = new Set(changed.sources.map(({ id }) => id));
   const errors = (sources: readonly PolicySource[]): PolicyProblem[] =>
     validatePolicies({ ...text, policies: sources }, registered).filter(({ severity }) => severity === 'error');
   const said = ({ policy, message }: PolicyProblem): string => `${policy} ${message}`;
   const before = new Set(errors(policies.map(({ source }) => source).filter(({ id }) => ids.has(id))).map(said));
-  return errors(changed.sources).find((problem) => !before.has(said(problem)));
+  const now = errors(changed.sources);
+  return { fresh: now.filter((one) => !before.has(said(one))), old: now.filter((one) => before.has(said(one))) };
 }
 
 function isRefused({ decision }: Evaluated): boolean {
