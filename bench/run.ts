@@ -21,11 +21,7 @@ const [name = ''] = positionals;
 const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
 if (!/^[a-z]+$/.test(name) || name === 'run' || !existsSync(file)) {
   process.stderr.write(
-<<<<<<< HEAD
-    'npm run bench -- mcp | policy | audit | identity | revocation | suggest | simulate [--json] [--quick]\n',
-=======
-    'npm run bench -- mcp | policy | audit | identity | revocation | suggest | why [--json] [--quick]\n',
->>>>>>> 3fb1b2c (Measure why: 500 refusals of every kind through the front door, each explained, changed, and made again)
+    'npm run bench -- mcp | policy | audit | identity | revocation | suggest | why | simulate [--json] [--quick]\n',
   );
   process.exit(2);
 }
