@@ -211,8 +211,18 @@ function credentialSchema(surroundings: Surroundings) {
             .strictObject(client)
             .refine(fitsMethod, UNFIT)
             .describe('The identity provider that issues the ID-JAG.'),
+          subject: z
+            .enum(['assertion', 'id_token'])
+            .default('assertion')
+            .describe(
+              'What the identity provider is shown of the user: the gateway’s assertion, or the ID token that it gave when they signed in to the console with it (people.oidc, of the same client), or that they brought: `sallyport consent NAME --id-token`. For providers that take no word but their own.',
+            ),
         })
         .refine(fitsMethod, UNFIT)
+        .refine(
+          ({ subject, idp }) => subject === 'assertion' || idp.issuer !== undefined,
+          'idp.issuer beside subject: id_token',
+        )
         .optional()
         .describe(
           'A token for each user and agent, by an identity assertion (ID-JAG) of the company’s identity provider.',

@@ -111,6 +111,8 @@ export async function openControls(
     signals: { ...config().identity.signals, key: surroundings.keys.signals },
     spiffe: spiffeOf(config, surroundings.keys),
     people: { ...config().people, console_url: () => config().listen.console_url },
+    wantsIdTokens: () =>
+      Object.values(config().upstreams).some(({ credential }) => credential?.id_jag?.subject === 'id_token'),
     delegationDepthMax: () => config().limits.delegation_depth_max,
     refused: (code, address) => ledger.flood({ code, source: address }),
     report: surroundings.report,

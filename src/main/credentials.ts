@@ -64,8 +64,8 @@ function readSource({ credential, transport }: Upstream): TokenSource | undefine
     return { kind: 'exchange', client, resource, url, dpop, audience };
   }
   if (id_jag === undefined) return undefined;
-  const { resource = url, dpop, idp, ...client } = id_jag;
-  return { kind: 'id_jag', idp, client, resource, url, dpop };
+  const { resource = url, dpop, idp, subject, ...client } = id_jag;
+  return { kind: 'id_jag', idp, subject, client, resource, url, dpop };
 }
 
 const ASSERTION_BYTES_MAX = 16_384;

@@ -7,11 +7,6 @@ const PROGRAM = fileURLToPath(
 const CLIENT = fileURLToPath(new URL('./upstream-client.ts', import.meta.url));
 const RUN_MS_MAX = 90_000;
 
-/** Why a scenario is not for the gateway as a client. */
-const NOT_APPLICABLE: Readonly<Record<string, string>> = {
-  'auth/enterprise-managed-authorization': 'it exchanges a user’s ID token, which the gateway does not keep (0056)',
-};
-
 /** The revisions whose wire the gateway speaks; a scenario is run at each that it belongs to. */
 const REVISIONS = ['2025-11-25', '2026-07-28'];
 
@@ -19,7 +14,6 @@ export type AuthScenario = {
   name: string;
   /** What it is run at: `default` for those that belong to no revision spoken here, and for extensions. */
   at: readonly string[];
-  not_applicable: string | undefined;
 };
 
 /** Every `auth/*` scenario of the suite, in its order. */
@@ -28,7 +22,7 @@ export function clientScenarios(): AuthScenario[] {
   return [...stdout.matchAll(/^ +- (auth\/\S+) \[([^\]]*)\]/gm)].map(([, name = '', revisions = '']) => {
     const spoken = REVISIONS.filter((revision) => revisions.split(',').includes(revision));
     const at = spoken.length === 0 ? ['default'] : spoken;
-    return { name, at, not_applicable: NOT_APPLICABLE[name] };
+    return { name, at };
   });
 }
 

@@ -33,6 +33,12 @@ async function tokenEndpoint(): Promise<{ token_endpoint: string; issuer: string
   return { token_endpoint: String(server['token_endpoint']), issuer };
 }
 
+/** The company's identity provider, of which ada has an ID token. */
+function idp(): object {
+  const { idp_token_endpoint: token_endpoint, idp_issuer: issuer, idp_client_id: client_id } = given;
+  return { token_endpoint, issuer, client_id, method: 'none' };
+}
+
 async function credential(): Promise<object> {
   const { client_id, client_secret, private_key_pem, valid_jwt } = given;
   const client = client_id === undefined ? { issuer: '' } : { ...(await tokenEndpoint()), client_id };
@@ -43,6 +49,10 @@ async function credential(): Promise<object> {
       return { workload: { ...client, method: 'none', assertion: kept('workload.jwt', valid_jwt) } };
     case 'auth/client-credentials-basic':
       return { client_credentials: { ...client, client_secret: `file:${kept('secret', client_secret)}` } };
+    case 'auth/enterprise-managed-authorization':
+      return {
+        id_jag: { ...client, client_secret: `file:${kept('secret', client_secret)}`, idp: idp(), subject: 'id_token' },
+      };
     case 'auth/pre-registration':
       return { connect: { issuer: client.issuer, client_id, client_secret: `file:${kept('secret', client_secret)}` } };
     case 'auth/basic-cimd':
@@ -72,6 +82,12 @@ async function connect(): Promise<string | undefined> {
   return finished.kind === 'failure' ? JSON.stringify(finished) : undefined;
 }
 
+async function consent(): Promise<string | undefined> {
+  const body = { upstream: 'suite', id_token: given['idp_id_token'] ?? '' };
+  const consented = await ada.client.call('consents.give', { body });
+  return consented.kind === 'failure' ? JSON.stringify(consented) : undefined;
+}
+
 /** An agent calls; where it is told that ada has to sign in at the server, she does, and it calls again. */
 async function use(): Promise<string | undefined> {
   for (let signed_in = 0; signed_in < SIGN_INS_MAX; signed_in++) {
@@ -85,7 +101,8 @@ async function use(): Promise<string | undefined> {
   return 'it is never enough';
 }
 
-let problem = await use();
+let problem = given['idp_id_token'] === undefined ? undefined : await consent();
+problem ??= await use();
 // The suite moves its authorization server behind the first call.
 if (problem === undefined && scenario === 'auth/authorization-server-migration') problem = await use();
 await world.stop();

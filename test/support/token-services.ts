@@ -7,12 +7,13 @@ import { freePort } from './world.ts';
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
 const ID_JAG = 'urn:ietf:params:oauth:token-type:id-jag';
 
 export type Issued = { grant: string; sub: string; act: unknown; client: string; form: Record<string, unknown> };
 
 /** How an identity provider may get an ID-JAG wrong. */
-export type JagFault = 'none' | 'typ' | 'aud' | 'client_id' | 'resource';
+export type JagFault = 'none' | 'typ' | 'aud' | 'client_id' | 'resource' | 'sub';
 
 /**
  * An authorization server that is not ours (oidc-provider), and knows the gateway as its client `sallyport` by secret and
@@ -24,6 +25,8 @@ export class TokenService {
   url = '';
   gateway = '';
   idp: TokenService | undefined;
+  /** Whose ID tokens it takes: an OpenID provider's. Without it, its own. */
+  people: string | undefined;
   seconds = 600;
   fault: JagFault = 'none';
   /** The half that the operator keeps of the key that `sallyport-own` was registered with. */
@@ -101,11 +104,11 @@ export class TokenService {
 
   async #exchange(context: GrantContext, provider: Provider): Promise<void> {
     const form = formOf(context);
-    const keys = createRemoteJWKSet(new URL(`${this.gateway}/oauth/jwks`));
-    const checked = await jwtVerify(form['subject_token'] ?? '', keys, {
-      issuer: this.gateway,
-      audience: this.url,
-    }).catch(() => {
+    const own = form['subject_token_type'] === ID_TOKEN;
+    const issuer = own ? (this.people ?? this.url) : this.gateway;
+    const keys = createRemoteJWKSet(new URL(own ? `${issuer}/jwks` : `${issuer}/oauth/jwks`));
+    const audience = own ? 'sallyport' : this.url;
+    const checked = await jwtVerify(form['subject_token'] ?? '', keys, { issuer, audience }).catch(() => {
       throw new errors.InvalidRequest('the subject token does not verify');
     });
     const { sub = '', act } = checked.payload;
@@ -120,13 +123,21 @@ export class TokenService {
     const token = await new SignJWT({ client_id, resource })
       .setProtectedHeader({ alg: 'ES256', kid: 'service', typ: fault === 'typ' ? 'JWT' : 'oauth-id-jag+jwt' })
       .setIssuer(this.url)
-      .setSubject(sub)
+      .setSubject(fault === 'sub' ? 'another' : sub)
       .setAudience(fault === 'aud' ? 'https://elsewhere.example' : (form['audience'] ?? ''))
       .setJti(`${this.issued.size}-${Date.now()}`)
       .setIssuedAt()
       .setExpirationTime('5m')
       .sign(this.#keys!.privateKey);
     return { access_token: token, issued_token_type: ID_JAG, token_type: 'N_A', expires_in: 300 };
+  }
+
+  /** What it says of a person, to whoever asked. */
+  idToken(sub: string, more: { aud?: string; iss?: string; seconds?: number } = {}): Promise<string> {
+    const { aud = 'sallyport', iss = this.url, seconds = 600 } = more;
+    const ends = Math.floor(Date.now() / 1_000) + seconds;
+    const token = new SignJWT({}).setProtectedHeader({ alg: 'ES256', kid: 'service' }).setIssuedAt();
+    return token.setIssuer(iss).setSubject(sub).setAudience(aud).setExpirationTime(ends).sign(this.#keys!.privateKey);
   }
 
   /** A word that it gives of `client_id`, for `audience`. */

@@ -25,7 +25,11 @@ export const consentRoutes = {
     path: '/api/consents',
     summary: 'Let the gateway’s client at a server act in your name, for agents that act in it.',
     roles: POWERS.lend,
-    body: z.strictObject({ upstream }),
+    body: z.strictObject({
+      upstream,
+      /** Of the company's identity provider, for a server whose tokens are got by it. */
+      id_token: z.string().min(1).max(16_384).optional(),
+    }),
     response: consent,
   }),
   'consents.withdraw': remove({

@@ -1,5 +1,6 @@
 import { isOwn } from '../../controls/identity/index.ts';
 import { isRefusal, type Refusal, refuse } from '../../core/refusal.ts';
+import { Secret } from '../../core/secret.ts';
 import type { Handlers } from '../handler.ts';
 import type { ApiPorts } from '../ports.ts';
 import type { ApiCaller } from '../server/caller.ts';
@@ -23,6 +24,10 @@ export function consentHandlers({
       const source = tokenSource(body.upstream);
       if (source === undefined || isOwn(source)) {
         return refuse('not_found', `${body.upstream} is no server at which the gateway acts for users`);
+      }
+      if (body.id_token !== undefined) {
+        const refused = await upstreamTokens.keepIdToken(source, person, new Secret(body.id_token));
+        if (refused !== undefined) return refused;
       }
       const given = await upstreamTokens.consent(body.upstream, source, person);
       if (isRefusal(given)) return given;

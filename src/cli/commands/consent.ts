@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { visibleJson } from '../../core/visible-text.ts';
-import { type Command, DONE, UsageError } from '../command.ts';
+import { type Call, type Command, DONE, UsageError } from '../command.ts';
 import { gatewayOf, report } from '../gateway.ts';
 import { dateTime, foreign, table } from '../paint.ts';
 
@@ -11,9 +12,17 @@ export const consent: Command = {
   examples: [
     ['sallyport consent crm', 'at one server'],
     ['sallyport consent crm --withdraw', 'no more, from the next call on'],
+    ['sallyport consent crm --id-token -', 'with your ID token from the company, where the server needs one'],
     ['sallyport consent', 'where you did'],
   ],
-  options: { withdraw: { type: 'boolean', about: 'Take it back.' } },
+  options: {
+    withdraw: { type: 'boolean', about: 'Take it back.' },
+    'id-token': {
+      type: 'string',
+      value: '<file>',
+      about: 'A file with an ID token of yours, of the company’s identity provider; - reads it from standard input.',
+    },
+  },
   async run(call) {
     const [upstream] = call.args;
     const withdraws = call.options.flag('withdraw');
@@ -33,10 +42,25 @@ export const consent: Command = {
     }
     const answer = withdraws
       ? await client.call('consents.withdraw', { params: { upstream } })
-      : await client.call('consents.give', { body: { upstream } });
+      : await client.call('consents.give', { body: { upstream, ...(await idToken(call)) } });
     if (answer.kind === 'failure') return report(call, answer);
     const said = withdraws ? 'Agents act there in your name no more' : 'Agents may act there in your name';
     call.terminal.write(call.json ? `${visibleJson(answer.value, 2)}\n` : `${said}: ${foreign(upstream)}.\n`);
     return DONE;
   },
 };
+
+async function idToken(call: Call): Promise<{ id_token?: string }> {
+  const file = call.options.text('id-token');
+  if (file === undefined) return {};
+  const text = file === '-' ? await call.terminal.input() : readFile(file);
+  return { id_token: text.trim() };
+}
+
+function readFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    throw new UsageError(`${file} cannot be read`);
+  }
+}

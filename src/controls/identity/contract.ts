@@ -71,6 +71,8 @@ export type IdentityParts = {
   signatures?: 'on threads' | 'inline';
   /** Most hops from a user or a first agent to the one that acts; three without it. */
   delegationDepthMax?: () => number;
+  /** Whether a server's tokens are got by what the company's provider says of people. */
+  wantsIdTokens?: () => boolean;
   /** Counts refusals at the token endpoint into flood receipts. */
   refused: (code: RefusalCode, address: string) => void;
   /** Told of failures that nobody else handles: a stop that is not durable yet, a sweep that failed. */

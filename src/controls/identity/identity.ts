@@ -36,6 +36,8 @@ import { Standing } from './standing.ts';
 import { openStops } from './stops.ts';
 import { pruneAssertions, pruneProofs } from './store/claims.ts';
 import { openTime } from './time.ts';
+import { openIdTokens } from './upstream-tokens/id-tokens.ts';
+import { pruneIdTokens } from './upstream-tokens/store.ts';
 import { assertBy, claimsBy, openUpstreamTokens } from './upstream-tokens/upstream-tokens.ts';
 import { openVault } from './vault/vault.ts';
 
@@ -81,6 +83,7 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
   const unlisten = follow(parts, signingKeys);
   for (const remembered of [chains, runs]) standing.onChange(() => remembered.forget());
   const held = await openHeld({ ...parts, random });
+  const id_tokens = openIdTokens({ ...parts, random, wanted: given.wantsIdTokens ?? (() => false) });
   const spiffe = given.spiffe === undefined ? undefined : await openSpiffe({ ...parts, ...given.spiffe, runs });
   const reading = { standing, tokens, proofs, bearers, chains, federation, svids: spiffe?.svids };
   const holderOf = (token: AccessToken) => callerOf(token, undefined, reading);
@@ -103,9 +106,13 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
     runs,
     delegations,
     manifests,
-    upstreamTokens: openUpstreamTokens({ ...parts, clock, random }),
+    upstreamTokens: openUpstreamTokens({ ...parts, clock, random, id_tokens }),
     ...held.offered,
-    people: openPeople({ ...parts, settings: given.people ?? { console_url: () => issuer, separation: [] } }),
+    people: openPeople({
+      ...parts,
+      id_tokens,
+      settings: given.people ?? { console_url: () => issuer, separation: [] },
+    }),
     authorizationServer: authorization.server,
     consents: authorization.consents,
     spiffe,
@@ -174,6 +181,7 @@ function sweepRepeatedly(parts: ChangeParts & IdentityParts, signingKeys: KeptSi
       await pruneForeignRuns(db, now - FOREIGN_RUN_IDLE_MS_MAX);
       await pruneHops(db, now - CLAIM_MS_KEPT);
       await pruneArtefacts(db, now - CLAIM_MS_KEPT);
+      await pruneIdTokens(db, now);
       await pruneFlows(db, now - CLAIM_MS_KEPT);
       await prunePeople(db, now, now - SESSION_IDLE_MS_MAX);
     }

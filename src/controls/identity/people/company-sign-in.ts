@@ -10,7 +10,7 @@ import type { Session, SignedIn } from '../contract.ts';
 import { digestOf } from '../digest.ts';
 import type { RateLimit } from '../rate-limits.ts';
 import { sourceOf } from '../rate-limits.ts';
-import { type Asked, type Claims, type Company, openCompany } from './company.ts';
+import { type Answered, type Asked, type Claims, type Company, openCompany } from './company.ts';
 import type { OidcSettings, PeopleSettings } from './contract.ts';
 import { beginFlow, endFlow } from './flow.ts';
 import { isPersonName, keyOf } from './names.ts';
@@ -75,8 +75,8 @@ async function complete(
 ): Promise<SignedIn | Refusal> {
   const asked = await endFlow('company sign-in', flow, parts);
   if (isRefusal(asked)) return asked;
-  const claims = await parts.company.answer(query, asked as Asked);
-  const person = isRefusal(claims) ? claims : personOf(claims, parts.oidc);
+  const answered = await parts.company.answer(query, asked as Asked);
+  const person = isRefusal(answered) ? answered : personOf(answered.claims, parts.oidc);
   if (isRefusal(person)) return failed(person, parts);
   const signed = await transact<SignedIn | { refused: Refusal }>(parts, async (tx) => {
     await tx.lock('identity.people');
@@ -90,7 +90,16 @@ async function complete(
     return isRefusal(stored) ? stored : startSession(tx, stored, parts, parts.oidc.session_minutes_max * 60_000);
   });
   if (isRefusal(signed)) return signed;
-  return 'refused' in signed ? failed(signed.refused, parts) : signed;
+  if ('refused' in signed) return failed(signed.refused, parts);
+  if (!isRefusal(answered)) await keepIdToken(signed, answered, parts);
+  return signed;
+}
+
+/** Servers whose tokens are got by what the company says of a user need its word; without such, it is not kept. */
+async function keepIdToken({ session }: SignedIn, { id_token }: Answered, { id_tokens, report }: Inner): Promise<void> {
+  if (!id_tokens.wanted()) return;
+  const refused = await id_tokens.keep(session.person.id, id_token);
+  if (refused !== undefined) report('the ID token of a sign-in was not kept', refused);
 }
 
 async function failed(refusal: Refusal, parts: Inner): Promise<Refusal> {
@@ -184,9 +193,9 @@ async function completePresence(
   const asked = await endFlow('company presence', flow, parts);
   if (isRefusal(asked)) return asked;
   if (asked['session'] !== session.id) return refuse('sign_in_lost', 'this was begun in another session');
-  const claims = await parts.company.answer(query, asked as Asked);
-  if (isRefusal(claims)) return claims;
-  const subject = digestOf({ issuer: parts.oidc.issuer, subject: claims.sub });
+  const answered = await parts.company.answer(query, asked as Asked);
+  if (isRefusal(answered)) return answered;
+  const subject = digestOf({ issuer: parts.oidc.issuer, subject: answered.claims.sub });
   return transact<Session>(parts, async (tx) => {
     if (session.person.subject !== subject) return refuse('presence_failed', 'somebody else came back');
     return showPresence(tx, session, 'company', parts);

@@ -2,6 +2,7 @@ import * as client from 'openid-client';
 import type { Clock } from '../../../core/clock.ts';
 import type { Documents } from '../../../core/document.ts';
 import { type Refusal, refuse } from '../../../core/refusal.ts';
+import { Secret } from '../../../core/secret.ts';
 import { asFetch } from '../as-fetch.ts';
 import type { OidcSettings } from './contract.ts';
 
@@ -21,12 +22,13 @@ export type CompanyParts = { clock: Clock; documents: Documents; console_url(): 
 /** What must come back. */
 export type Asked = { state: string; nonce: string; verifier: string; fresh: string };
 export type Claims = Record<string, unknown> & { sub: string };
+export type Answered = { claims: Claims; id_token: Secret };
 
 export interface Company {
   /** Where the browser goes. `fresh`: the provider asks for the person anew, whatever session it has. */
   ask(fresh: boolean): Promise<{ url: string; asked: Asked } | Refusal>;
   /** What the provider says of who came back with `query`. */
-  answer(query: string, asked: Asked): Promise<Claims | Refusal>;
+  answer(query: string, asked: Asked): Promise<Answered | Refusal>;
 }
 
 /**
@@ -121,7 +123,7 @@ async function answer(
   query: string,
   asked: Asked,
   { oidc, console_url }: CompanyParts,
-): Promise<Claims | Refusal> {
+): Promise<Answered | Refusal> {
   const current = new URL(console_url() + RETURN_PATH);
   current.search = query;
   const tokens = await client.authorizationCodeGrant(config, current, {
@@ -142,6 +144,8 @@ async function answer(
     return refuse('sign_in_answer_invalid', 'the ID token was made for another client (azp)');
   }
   const complete = [oidc.groups_claim, oidc.name_claim].every((name) => claims[name] !== undefined);
-  if (complete || config.serverMetadata().userinfo_endpoint === undefined) return { ...claims };
-  return { ...(await client.fetchUserInfo(config, tokens.access_token, claims.sub)), ...claims };
+  const id_token = new Secret(tokens.id_token ?? '');
+  if (complete || config.serverMetadata().userinfo_endpoint === undefined) return { claims: { ...claims }, id_token };
+  const more = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
+  return { claims: { ...more, ...claims }, id_token };
 }

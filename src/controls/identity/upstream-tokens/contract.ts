@@ -15,7 +15,7 @@ export type TokenSource =
   /** RFC 8693: our own word on who acts for whom, for a token of the server's. */
   | ({ kind: 'exchange'; audience?: string | undefined } & Wanted)
   /** The same at the company's identity provider, for an ID-JAG, and that for a token at the server's. */
-  | ({ kind: 'id_jag'; idp: TokenClient } & Wanted);
+  | ({ kind: 'id_jag'; idp: TokenClient; subject: 'assertion' | 'id_token' } & Wanted);
 
 /** For all users alike: its tokens say nothing of whom the gateway acts for. */
 export function isOwn({ kind }: TokenSource): boolean {
@@ -29,6 +29,8 @@ export interface UpstreamTokens {
   credential(server: string, source: TokenSource, on: OnBehalf | undefined): ReturnType<CredentialSource>;
   /** A person lets the gateway's client at a server act in their name. */
   consent(upstream: string, source: TokenSource, person: Subject): Promise<Consent | Refusal>;
+  /** The ID token that the company's identity provider gave this person, for sources that need one. */
+  keepIdToken(source: TokenSource, person: Subject, token: Secret): Promise<Refusal | undefined>;
   withdraw(upstream: string, person: Subject): Promise<Refusal | undefined>;
   consents(person: string): Promise<readonly Consent[]>;
 }

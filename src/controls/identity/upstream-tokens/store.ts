@@ -13,6 +13,17 @@ export const upstreamTokenMigrations: readonly Migration[] = [
         primary key (person, upstream)
       );`,
   },
+  {
+    id: 'upstream-tokens/0002-id-tokens',
+    sql: `
+      create table identity_id_tokens (
+        person text not null,
+        issuer text not null,
+        sealed text not null,
+        expires_at bigint not null,
+        primary key (person, issuer)
+      );`,
+  },
 ];
 
 export async function saveConsent(tx: Transaction, { person, upstream, client, given_at }: Consent): Promise<void> {
@@ -45,4 +56,50 @@ export async function listConsents(sql: Sql, person: string): Promise<Consent[]>
     'select person, upstream, client, given_at from identity_upstream_consents where person = $1 order by upstream',
     [person],
   );
+}
+
+/** `sealed`: the token. */
+export type StoredIdToken = { person: string; issuer: string; sealed: string; expires_at: number };
+
+export async function saveIdToken(sql: Sql, { person, issuer, sealed, expires_at }: StoredIdToken): Promise<void> {
+  await sql.query(
+    `insert into identity_id_tokens (person, issuer, sealed, expires_at) values ($1, $2, $3, $4)
+     on conflict (person, issuer) do update set sealed = excluded.sealed, expires_at = excluded.expires_at`,
+    [person, issuer, sealed, expires_at],
+  );
+}
+
+export async function findIdToken(
+  sql: Sql,
+  person: string,
+  issuer: string,
+  now: number,
+): Promise<StoredIdToken | undefined> {
+  const rows = await sql.query<Row & StoredIdToken>(
+    `select person, issuer, sealed, expires_at from identity_id_tokens
+     where person = $1 and issuer = $2 and expires_at > $3`,
+    [person, issuer, now],
+  );
+  return rows[0];
+}
+
+export async function latestIdToken(
+  sql: Sql,
+  upstream: string,
+  issuer: string,
+  now: number,
+): Promise<StoredIdToken | undefined> {
+  const rows = await sql.query<Row & StoredIdToken>(
+    `select t.person, t.issuer, t.sealed, t.expires_at from identity_id_tokens t
+     join identity_upstream_consents c on c.person = t.person
+     join identity_people p on p.id = t.person
+     where c.upstream = $1 and t.issuer = $2 and t.expires_at > $3
+     order by c.given_at desc limit 1`,
+    [upstream, issuer, now],
+  );
+  return rows[0];
+}
+
+export async function pruneIdTokens(sql: Sql, now: number): Promise<void> {
+  await sql.query('delete from identity_id_tokens where expires_at < $1', [now]);
 }

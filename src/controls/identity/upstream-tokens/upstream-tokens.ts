@@ -11,6 +11,7 @@ import { signJws } from '../jws.ts';
 import { newProofJwk, openSenderProofs, type ProofKey, proofKeyOf, wantsNonce } from '../sender-proofs.ts';
 import type { Assert, AssertionClaims } from '../token-client.ts';
 import { isOwn, type TokenSource, type UpstreamTokens } from './contract.ts';
+import { type IdTokens, readIdToken } from './id-tokens.ts';
 import { clientDigest, type OnWhoseBehalf, obtain } from './sources.ts';
 import { deleteConsent, holdsConsent, listConsents, saveConsent } from './store.ts';
 
@@ -25,6 +26,7 @@ export type UpstreamTokenParts = ChangeParts & {
   issuer: string;
   keys: IdentityKeys;
   documents: Documents;
+  id_tokens: IdTokens;
 };
 
 type Kept = { credential: UpstreamCredential; renew_at: number; ends_at: number };
@@ -43,10 +45,10 @@ export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
   const fetchNow = async (
     key: string,
     source: TokenSource,
-    on: OnBehalf | undefined,
+    who: OnWhoseBehalf,
   ): Promise<UpstreamCredential | Refusal> => {
     const asked_at = now();
-    const given = await obtain(source, onWhoseBehalf(on), {
+    const given = await obtain(source, who, {
       fetchDocument: fetchFor(source, parts),
       assert: assertBy(parts),
       claims: claimsBy(parts),
@@ -68,28 +70,45 @@ export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
     return credential;
   };
   /** One request for one key at a time; an old token does until it ends, where a new one is not to be had. */
-  const fetchOnce = (key: string, source: TokenSource, on: OnBehalf | undefined) => {
-    const running = under_way.get(key) ?? fetchNow(key, source, on).finally(() => under_way.delete(key));
+  const fetchOnce = (key: string, source: TokenSource, who: OnWhoseBehalf) => {
+    const running = under_way.get(key) ?? fetchNow(key, source, who).finally(() => under_way.delete(key));
     under_way.set(key, running);
     return running.then((answer) => {
       const old = kept.get(key);
       return isRefusal(answer) && old !== undefined && old.ends_at > now() ? old.credential : answer;
     });
   };
+  const fresh = (key: string): UpstreamCredential | undefined => {
+    const known = kept.get(key);
+    return known !== undefined && known.renew_at > now() ? known.credential : undefined;
+  };
+  /** By what the company says of the user: only while it says so, and in nobody else's name. */
+  const byIdToken = async (server: string, source: ByIdToken, on: OnBehalf | undefined) => {
+    const client = { issuer: source.idp.issuer!, client_id: source.idp.client_id };
+    const subject = on?.run.subject?.id;
+    if (on !== undefined && subject === undefined) return nobody(server);
+    const consent = { person: subject ?? '', upstream: server, client: clientDigest(source) };
+    if (subject !== undefined && !(await holdsConsent(parts.db, consent))) return missingConsent(server);
+    const key = keyOf(server, source, on);
+    const known = fresh(key);
+    if (known !== undefined) return known;
+    const { id_tokens } = parts;
+    const said = await (subject === undefined ? id_tokens.forLists(server, client) : id_tokens.of(subject, client));
+    const last = kept.get(key);
+    if (said === undefined) return last !== undefined && last.ends_at > now() ? last.credential : missingWord(server);
+    return fetchOnce(key, source, { ...onWhoseBehalf(on), id_token: said });
+  };
   return {
     credential(server, source, on) {
+      if (isByIdToken(source)) return byIdToken(server, source, on);
       const key = keyOf(server, source, on);
       const subject = isOwn(source) ? undefined : on?.run.subject?.id;
-      const known = kept.get(key);
-      if (subject === undefined) {
-        return known !== undefined && known.renew_at > now() ? known.credential : fetchOnce(key, source, on);
-      }
+      if (subject === undefined) return fresh(key) ?? fetchOnce(key, source, onWhoseBehalf(on));
       // Asked each time, so that a consent that was withdrawn ends with the next call.
       return holdsConsent(parts.db, { person: subject, upstream: server, client: clientDigest(source) }).then(
         (holds) => {
           if (!holds) return missingConsent(server);
-          const current = kept.get(key);
-          return current !== undefined && current.renew_at > now() ? current.credential : fetchOnce(key, source, on);
+          return fresh(key) ?? fetchOnce(key, source, onWhoseBehalf(on));
         },
       );
     },
@@ -101,6 +120,15 @@ export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
         await parts.record(tx, { event: 'consent.give', by, subject: upstream, before: null, after: consent.client });
         return consent;
       }),
+    async keepIdToken(source, { id }, token) {
+      const read = isByIdToken(source) ? readIdToken(token.reveal()) : 'This server needs no ID token.';
+      const fits = typeof read !== 'string' && isByIdToken(source) && read.issuer === source.idp.issuer;
+      const sentence =
+        typeof read === 'string' ? read : 'The ID token is another identity provider’s, or for another client.';
+      if (typeof read === 'string' || !fits || !read.audience.includes(source.idp.client_id))
+        return refuse('input_invalid', sentence, { public: sentence });
+      return parts.id_tokens.keep(id, token);
+    },
     withdraw: (upstream, { id: person }) =>
       change<undefined>(parts, async (tx) => {
         if (!(await deleteConsent(tx, person, upstream))) return refuse('not_found', `no consent for ${upstream}`);
@@ -133,6 +161,24 @@ function openBinding({ random, time }: UpstreamTokenParts) {
       return dpop ? { proof, heard } : { heard };
     },
   };
+}
+
+type ByIdToken = Extract<TokenSource, { kind: 'id_jag' }>;
+
+function isByIdToken(source: TokenSource): source is ByIdToken {
+  return source.kind === 'id_jag' && source.subject === 'id_token';
+}
+
+function nobody(server: string): Refusal {
+  return refuse('consent_missing', `${server} is used in the names of users alone`, {
+    public: `${server} is used in the names of users alone, and you act in nobody’s.`,
+  });
+}
+
+function missingWord(server: string): Refusal {
+  return refuse('consent_missing', `there is no ID token of the user’s for ${server}`, {
+    public: `The user in whose name you act has to sign in to Sallyport with the company again before it acts for them at ${server}, or to give an ID token: sallyport consent ${server} --id-token FILE`,
+  });
 }
 
 function missingConsent(server: string): Refusal {
