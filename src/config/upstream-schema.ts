@@ -163,6 +163,20 @@ function connectSchema(surroundings: Surroundings) {
     .refine(fitsMethod, UNFIT);
 }
 
+/** An entry of the vault, and where a program finds it. */
+const keptSchema = {
+  vault: z
+    .string()
+    .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'the name of an entry')
+    .optional()
+    .describe('Name of an entry of the vault: `sallyport vault set NAME`.'),
+  env: z
+    .string()
+    .regex(VARIABLE, 'a name of letters, digits and _')
+    .optional()
+    .describe('Beside command: the variable in which the program of each run gets it.'),
+};
+
 /** Exactly one of them: where two could be shown, nobody could say which one was. */
 function credentialSchema(surroundings: Surroundings) {
   const client = tokenClient(surroundings);
@@ -232,16 +246,7 @@ function credentialSchema(surroundings: Surroundings) {
         .describe(
           'Each person signs in at the server by themselves, with a browser: `sallyport connect`. Where to is found out from the server. Their tokens are kept in the vault and shown to it for runs in their name alone.',
         ),
-      vault: z
-        .string()
-        .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'the name of an entry')
-        .optional()
-        .describe('Name of an entry of the vault: `sallyport vault set NAME`.'),
-      env: z
-        .string()
-        .regex(VARIABLE, 'a name of letters, digits and _')
-        .optional()
-        .describe('Beside command: the variable in which the program of each run gets it.'),
+      ...keptSchema,
     })
     .refine(({ env: _env, ...sources }) => Object.keys(sources).length === 1, 'exactly one source of a credential');
 }

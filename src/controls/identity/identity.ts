@@ -19,6 +19,7 @@ import { FOREIGN_RUN_IDLE_MS_MAX, openFederation } from './federation/federation
 import { openWorkloadTokens } from './federation/issue.ts';
 import { pruneForeignRuns } from './federation/store.ts';
 import { openManifests } from './manifests/manifests.ts';
+import type { PeopleSettings } from './people/contract.ts';
 import { openPeople } from './people/people.ts';
 import { SESSION_IDLE_MS_MAX } from './people/sessions.ts';
 import { prunePeople } from './people/store.ts';
@@ -83,7 +84,6 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
   const unlisten = follow(parts, signingKeys);
   for (const remembered of [chains, runs]) standing.onChange(() => remembered.forget());
   const held = await openHeld({ ...parts, random });
-  const id_tokens = openIdTokens({ ...parts, random, wanted: given.wantsIdTokens ?? (() => false) });
   const spiffe = given.spiffe === undefined ? undefined : await openSpiffe({ ...parts, ...given.spiffe, runs });
   const reading = { standing, tokens, proofs, bearers, chains, federation, svids: spiffe?.svids };
   const holderOf = (token: AccessToken) => callerOf(token, undefined, reading);
@@ -106,13 +106,8 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
     runs,
     delegations,
     manifests,
-    upstreamTokens: openUpstreamTokens({ ...parts, clock, random, id_tokens }),
     ...held.offered,
-    people: openPeople({
-      ...parts,
-      id_tokens,
-      settings: given.people ?? { console_url: () => issuer, separation: [] },
-    }),
+    people: openPeople({ ...parts, ...held.needed, settings: given.people ?? lonely(issuer) }),
     authorizationServer: authorization.server,
     consents: authorization.consents,
     spiffe,
@@ -142,16 +137,24 @@ async function openHeld(parts: ChangeParts & IdentityParts) {
     fetchDocument: documents.configured({ addresses: parts.vault.addresses }),
   };
   const vault = await openVault({ ...parts, ...showing, keySource: parts.vault.keys });
+  const id_tokens = openIdTokens({ ...parts, wanted: parts.wantsIdTokens ?? (() => false) });
+  const upstreamTokens = openUpstreamTokens({ ...parts, id_tokens });
   const redirect_uri = () => `${console_url()}${CONNECTED_PATH}`;
   const connections = openConnections({ ...parts, ...showing, vault, redirect_uri });
   const metadata = (path: string) => clientDocument(path, { issuer, redirect_uri: redirect_uri() });
   return {
-    offered: { vault, connections, clientDocument: metadata },
+    offered: { vault, connections, clientDocument: metadata, upstreamTokens },
+    needed: { id_tokens },
     close: async () => {
       connections.close();
       await vault.close();
     },
   };
+}
+
+/** Nobody signs in but by a password. */
+function lonely(issuer: string): PeopleSettings {
+  return { console_url: () => issuer, separation: [] };
 }
 
 function follow({ state, standing }: ChangeParts, signingKeys: KeptSigningKeys): () => void {

@@ -37,6 +37,54 @@ type Kept = { credential: UpstreamCredential; renew_at: number; ends_at: number 
  * server's be used here. Kept in memory alone, for each user and agent.
  */
 export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
+  const tokens = openKeptTokens(parts);
+  return {
+    credential(server, source, on) {
+      if (isByIdToken(source)) return byIdToken({ server, source, on, tokens, parts });
+      const key = keyOf(server, source, on);
+      const subject = isOwn(source) ? undefined : on?.run.subject?.id;
+      if (subject === undefined) return tokens.fresh(key) ?? tokens.obtain(key, source, onWhoseBehalf(on));
+      // Asked each time, so that a consent that was withdrawn ends with the next call.
+      return holdsConsent(parts.db, { person: subject, upstream: server, client: clientDigest(source) }).then(
+        (holds) => {
+          if (!holds) return missingConsent(server);
+          return tokens.fresh(key) ?? tokens.obtain(key, source, onWhoseBehalf(on));
+        },
+      );
+    },
+    async keepIdToken(source, { id }, token) {
+      const problem = isByIdToken(source) ? problemWith(token, source) : 'This server needs no ID token.';
+      if (problem !== undefined) return refuse('input_invalid', problem, { public: problem });
+      return parts.id_tokens.keep(id, token);
+    },
+    ...consentsOf(parts),
+  };
+}
+
+function consentsOf(parts: UpstreamTokenParts): Pick<UpstreamTokens, 'consent' | 'withdraw' | 'consents'> {
+  return {
+    consent: (upstream, source, { id: person }) =>
+      change(parts, async (tx, given_at) => {
+        const consent = { person, upstream, client: clientDigest(source), given_at };
+        await saveConsent(tx, consent);
+        const by = `person:${person}`;
+        await parts.record(tx, { event: 'consent.give', by, subject: upstream, before: null, after: consent.client });
+        return consent;
+      }),
+    withdraw: (upstream, { id: person }) =>
+      change<undefined>(parts, async (tx) => {
+        if (!(await deleteConsent(tx, person, upstream))) return refuse('not_found', `no consent for ${upstream}`);
+        const by = `person:${person}`;
+        await parts.record(tx, { event: 'consent.withdraw', by, subject: upstream, before: null, after: null });
+        return undefined;
+      }),
+    consents: (person) => listConsents(parts.db, person),
+  };
+}
+
+type KeptTokens = ReturnType<typeof openKeptTokens>;
+
+function openKeptTokens(parts: UpstreamTokenParts) {
   const kept = new BoundedMap<string, Kept>(TOKENS_MAX);
   const under_way = new Map<string, Promise<UpstreamCredential | Refusal>>();
   const now = (): number => parts.time.now();
@@ -69,75 +117,59 @@ export function openUpstreamTokens(parts: UpstreamTokenParts): UpstreamTokens {
     kept.set(key, { credential, renew_at, ends_at: asked_at + life_ms });
     return credential;
   };
-  /** One request for one key at a time; an old token does until it ends, where a new one is not to be had. */
-  const fetchOnce = (key: string, source: TokenSource, who: OnWhoseBehalf) => {
-    const running = under_way.get(key) ?? fetchNow(key, source, who).finally(() => under_way.delete(key));
-    under_way.set(key, running);
-    return running.then((answer) => {
-      const old = kept.get(key);
-      return isRefusal(answer) && old !== undefined && old.ends_at > now() ? old.credential : answer;
-    });
-  };
+  /** Not to be renewed yet. */
   const fresh = (key: string): UpstreamCredential | undefined => {
     const known = kept.get(key);
     return known !== undefined && known.renew_at > now() ? known.credential : undefined;
   };
-  /** By what the company says of the user: only while it says so, and in nobody else's name. */
-  const byIdToken = async (server: string, source: ByIdToken, on: OnBehalf | undefined) => {
-    const client = { issuer: source.idp.issuer!, client_id: source.idp.client_id };
-    const subject = on?.run.subject?.id;
-    if (on !== undefined && subject === undefined) return nobody(server);
-    const consent = { person: subject ?? '', upstream: server, client: clientDigest(source) };
-    if (subject !== undefined && !(await holdsConsent(parts.db, consent))) return missingConsent(server);
-    const key = keyOf(server, source, on);
-    const known = fresh(key);
-    if (known !== undefined) return known;
-    const { id_tokens } = parts;
-    const said = await (subject === undefined ? id_tokens.forLists(server, client) : id_tokens.of(subject, client));
-    const last = kept.get(key);
-    if (said === undefined) return last !== undefined && last.ends_at > now() ? last.credential : missingWord(server);
-    return fetchOnce(key, source, { ...onWhoseBehalf(on), id_token: said });
+  /** Not over yet: it does until it ends, where a new one is not to be had. */
+  const last = (key: string): UpstreamCredential | undefined => {
+    const known = kept.get(key);
+    return known !== undefined && known.ends_at > now() ? known.credential : undefined;
   };
   return {
-    credential(server, source, on) {
-      if (isByIdToken(source)) return byIdToken(server, source, on);
-      const key = keyOf(server, source, on);
-      const subject = isOwn(source) ? undefined : on?.run.subject?.id;
-      if (subject === undefined) return fresh(key) ?? fetchOnce(key, source, onWhoseBehalf(on));
-      // Asked each time, so that a consent that was withdrawn ends with the next call.
-      return holdsConsent(parts.db, { person: subject, upstream: server, client: clientDigest(source) }).then(
-        (holds) => {
-          if (!holds) return missingConsent(server);
-          return fresh(key) ?? fetchOnce(key, source, onWhoseBehalf(on));
-        },
-      );
+    fresh,
+    last,
+    /** One request for one key at a time. */
+    obtain(key: string, source: TokenSource, who: OnWhoseBehalf): Promise<UpstreamCredential | Refusal> {
+      const running = under_way.get(key) ?? fetchNow(key, source, who).finally(() => under_way.delete(key));
+      under_way.set(key, running);
+      return running.then((answer) => (isRefusal(answer) ? (last(key) ?? answer) : answer));
     },
-    consent: (upstream, source, { id: person }) =>
-      change(parts, async (tx, given_at) => {
-        const consent = { person, upstream, client: clientDigest(source), given_at };
-        await saveConsent(tx, consent);
-        const by = `person:${person}`;
-        await parts.record(tx, { event: 'consent.give', by, subject: upstream, before: null, after: consent.client });
-        return consent;
-      }),
-    async keepIdToken(source, { id }, token) {
-      const read = isByIdToken(source) ? readIdToken(token.reveal()) : 'This server needs no ID token.';
-      const fits = typeof read !== 'string' && isByIdToken(source) && read.issuer === source.idp.issuer;
-      const sentence =
-        typeof read === 'string' ? read : 'The ID token is another identity provider’s, or for another client.';
-      if (typeof read === 'string' || !fits || !read.audience.includes(source.idp.client_id))
-        return refuse('input_invalid', sentence, { public: sentence });
-      return parts.id_tokens.keep(id, token);
-    },
-    withdraw: (upstream, { id: person }) =>
-      change<undefined>(parts, async (tx) => {
-        if (!(await deleteConsent(tx, person, upstream))) return refuse('not_found', `no consent for ${upstream}`);
-        const by = `person:${person}`;
-        await parts.record(tx, { event: 'consent.withdraw', by, subject: upstream, before: null, after: null });
-        return undefined;
-      }),
-    consents: (person) => listConsents(parts.db, person),
   };
+}
+
+type AskingByIdToken = {
+  server: string;
+  source: ByIdToken;
+  on: OnBehalf | undefined;
+  tokens: KeptTokens;
+  parts: UpstreamTokenParts;
+};
+
+/** By what the company says of the user: only while it says so, and in nobody else's name. */
+async function byIdToken({ server, source, on, tokens, parts }: AskingByIdToken) {
+  const client = { issuer: source.idp.issuer!, client_id: source.idp.client_id };
+  const subject = on?.run.subject?.id;
+  if (on !== undefined && subject === undefined) return nobody(server);
+  const consent = { person: subject ?? '', upstream: server, client: clientDigest(source) };
+  if (subject !== undefined && !(await holdsConsent(parts.db, consent))) return missingConsent(server);
+  const key = keyOf(server, source, on);
+  const known = tokens.fresh(key);
+  if (known !== undefined) return known;
+  const { id_tokens } = parts;
+  const said = await (subject === undefined ? id_tokens.forLists(server, client) : id_tokens.of(subject, client));
+  if (said === undefined) return tokens.last(key) ?? missingWord(server);
+  return tokens.obtain(key, source, { ...onWhoseBehalf(on), id_token: said });
+}
+
+/** Why an ID token is not one for this source, for whoever brought it. */
+function problemWith(token: Secret, { idp }: ByIdToken): string | undefined {
+  const read = readIdToken(token.reveal());
+  if (typeof read === 'string') return read;
+  return read.issuer === idp.issuer && read.audience.includes(idp.client_id)
+    ? undefined
+    : 'The ID token is another identity provider’s, or for another client.';
 }
 
 /** Tokens are of this process, and so is the key that they are bound to. */
