@@ -1,13 +1,16 @@
 import { argumentsOf } from '../../src/controls/policy/argument-types.ts';
+import { ArgumentsInvalid, mapArguments } from '../../src/controls/policy/argument-values.ts';
 import { createEngine, type Engine } from '../../src/controls/policy/engine.ts';
 import { createPolicySet } from '../../src/controls/policy/policy-set.ts';
 import { readPolicies } from '../../src/controls/policy/source.ts';
+import { listsToSplit } from '../../src/controls/policy/suggest/elements.ts';
 import { type Learnt, learn } from '../../src/controls/policy/suggest/learn.ts';
 import type { Use } from '../../src/controls/policy/suggest/use.ts';
 import { permitOf } from '../../src/controls/policy/suggest/write.ts';
 import { validatePolicies } from '../../src/controls/policy/validate.ts';
 import { FULFILLABLE } from '../../src/controls/policy/vocabulary.ts';
-import type { DecisionRequest } from '../../src/core/decision.ts';
+import type { Decision, DecisionRequest } from '../../src/core/decision.ts';
+import { ACCESSES_MAX, eachElement } from '../../src/core/each-element.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
 import { isJsonObject } from '../../src/core/json.ts';
 import { LOWEST_LABEL } from '../../src/core/label.ts';
@@ -51,18 +54,36 @@ export async function scoreOf(
   world: World,
 ): Promise<Score> {
   const tools = toolsOf(world, train);
-  const records = new Map(tools.map(({ name, inputSchema }) => [name, argumentsOf(inputSchema)]));
+  const uses = train.flatMap(usesOf);
+  const each = method === 'suggested' ? splitLists(uses, tools) : new Map<string, string[]>();
+  const records = new Map(tools.map(({ name, inputSchema }) => [name, argumentsOf(inputSchema, each.get(name))]));
   const learnt =
     method === 'suggested'
       ? await learn(
-          train.flatMap(usesOf),
+          uses.flatMap((use) => elementsOf(use.args, each.get(use.resource.id)).map((args) => ({ ...use, args }))),
           (_, { id }) => records.get(id),
           async () => {},
         )
       : naive(train);
   const texts = learnt.flatMap((one) => one.tools.map((tool) => permitOf(one, tool, [])));
-  const engine = engineFor(texts, tools);
-  return { ...judge(engine, test), ...countsOf(learnt), policies: texts.join('\n\n') };
+  const engine = engineFor(texts, tools, each);
+  return { ...judge(engine, test, each), ...countsOf(learnt), policies: texts.join('\n\n') };
+}
+
+type Each = ReadonlyMap<string, readonly string[]>;
+
+/** Lists that the suggestion advises to declare `each` are declared so: the operator's half of what is suggested. */
+function splitLists(uses: readonly Use[], tools: readonly ToolLine[]): Each {
+  const records = new Map(tools.map(({ name, inputSchema }) => [name, argumentsOf(inputSchema)]));
+  const each = new Map<string, string[]>();
+  for (const { tool, argument } of listsToSplit(uses, (_, { id }) => records.get(id))) {
+    each.set(tool, [...(each.get(tool) ?? []), argument]);
+  }
+  return each;
+}
+
+function elementsOf(args: JsonObject, each: readonly string[] = []): JsonObject[] {
+  return eachElement(args, each, ACCESSES_MAX) ?? [args];
 }
 
 function countsOf(learnt: readonly Learnt[]): Pick<Score, 'clauses' | 'conditions'> {
@@ -121,7 +142,25 @@ function toolsOf(world: World, train: readonly RunLine[]): ToolLine[] {
   for (const { tool, args } of train.flatMap(callsOf)) {
     if (!known.has(tool)) unknown.set(tool, [...(unknown.get(tool) ?? []), args]);
   }
+  for (const [name, tool] of known) {
+    const calls = train
+      .flatMap(callsOf)
+      .filter((call) => call.tool === name)
+      .map(({ args }) => args);
+    if (!calls.every((args) => isFitting(args, tool))) known.set(name, { ...tool, inputSchema: amended(tool, calls) });
+  }
   return [...known.values(), ...[...unknown].map(([name, calls]) => ({ name, inputSchema: inferred(calls) }))];
+}
+
+function isFitting(args: JsonObject, { inputSchema }: ToolLine): boolean {
+  return !(mapArguments(args, argumentsOf(inputSchema)) instanceof ArgumentsInvalid);
+}
+
+/** A definition that honest calls do not keep to describes another tool: what they give is taken for declared too. */
+function amended({ inputSchema }: ToolLine, calls: readonly JsonObject[]): JsonObject {
+  const found = inferred(calls);
+  const declared = isJsonObject(inputSchema['properties']) ? inputSchema['properties'] : {};
+  return { ...found, properties: { ...declared, ...(found['properties'] as JsonObject) } };
 }
 
 function inferred(objects: readonly JsonObject[]): JsonObject {
@@ -146,13 +185,16 @@ function inferredType(values: readonly JsonValue[]): JsonObject {
   return { type: kind as string };
 }
 
-function engineFor(texts: readonly string[], tools: readonly ToolLine[]): Engine {
+function engineFor(texts: readonly string[], tools: readonly ToolLine[], each: Each): Engine {
   const text = readPolicies([{ name: 'suggested.cedar', text: texts.join('\n\n') }], FULFILLABLE);
   const complain = (): never => {
     throw new Error('cedar-wasm disagrees');
   };
   const clock = { now: () => 0, monotonic: () => 0, after: () => () => {} };
-  const engine = createEngine({ clock, onDisagreement: complain, report: complain }, createPolicySet(text));
+  const engine = createEngine(
+    { clock, onDisagreement: complain, report: complain, each: (server, name) => each.get(`${server}/${name}`) ?? [] },
+    createPolicySet(text),
+  );
   engine.useCatalog(catalogsOf(tools));
   const problems = [...text.problems, ...validatePolicies(text, engine.registered)].filter(
     ({ severity }) => severity === 'error',
@@ -178,7 +220,11 @@ function catalogsOf(tools: readonly ToolLine[]): ServerCatalog[] {
   }));
 }
 
-function judge(engine: Engine, test: readonly RunLine[]): Omit<Score, 'clauses' | 'conditions' | 'policies'> {
+function judge(
+  engine: Engine,
+  test: readonly RunLine[],
+  each: Each,
+): Omit<Score, 'clauses' | 'conditions' | 'policies'> {
   let calls = 0;
   let permitted = 0;
   let misuse = 0;
@@ -186,7 +232,7 @@ function judge(engine: Engine, test: readonly RunLine[]): Omit<Score, 'clauses' 
   const broken: Score['broken'][number][] = [];
   const missed: Score['missed'][number][] = [];
   for (const line of test) {
-    const verdicts = callsOf(line).map((call) => ({ call, decision: engine.decide(requestOf(line, call)) }));
+    const verdicts = callsOf(line).map((call) => ({ call, decision: decisionOn(engine, line, call, each) }));
     if (line.label === 'misuse') {
       misuse += 1;
       if (verdicts.some(({ decision }) => decision.effect !== 'permit')) denied += 1;
@@ -200,6 +246,12 @@ function judge(engine: Engine, test: readonly RunLine[]): Omit<Score, 'clauses' 
     }
   }
   return { calls, permitted, misuse, denied, broken, missed };
+}
+
+/** A call is permitted only if each of its elements is. */
+function decisionOn(engine: Engine, line: RunLine, { tool, args }: Called, each: Each): Decision {
+  const decisions = elementsOf(args, each.get(tool)).map((one) => engine.decide(requestOf(line, { tool, args: one })));
+  return (decisions.find(({ effect }) => effect !== 'permit') ?? decisions[0]) as Decision;
 }
 
 function requestOf(line: RunLine, { tool, args }: Called): DecisionRequest {

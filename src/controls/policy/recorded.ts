@@ -24,6 +24,8 @@ export type RecordedDecision = {
   registered: RegisteredThen | undefined;
   /** What policy said of the exchange as a whole; another stage may have refused it after that. */
   effect: 'permit' | 'deny' | 'hold';
+  /** Whether it was let through all the same or by right: while observing, what policy denies may be. */
+  forwarded: boolean;
   /** Of the refusal, where the effect is `deny`. */
   code: DenialCode | undefined;
   /** Ids of the policies that determined it, and of those in scope that failed. */
@@ -148,6 +150,7 @@ function recordedOf(receipt: Decided, asked: Asked, { agent, run, definition }: 
       each: asked.each,
     },
     effect,
+    forwarded: receipt.kind === 'intent',
     code: effect === 'deny' ? codeOf(receipt) : undefined,
     policies: policy.ids,
     errors: policy.errors,

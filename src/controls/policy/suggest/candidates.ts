@@ -19,14 +19,16 @@ export type Candidate = {
 
 export type Observed = { value: Value; run: number; facts: RunFacts };
 
-const VALUES_MAX = 60;
+const VALUES_MAX = 150;
 /** Where wildcards are tried, the tightest first: what a host, a domain or a root says is most of it. */
 const CUTS: readonly (Cut & { tightness: number })[] = [
   { openness: 0.1, depth_max: 20, tightness: 0.9 },
-  { openness: 0.03, depth_max: 20, tightness: 0.88 },
-  { openness: 0, depth_max: 20, tightness: 0.85 },
-  { openness: 0.03, depth_max: 2, tightness: 0.84 },
-  { openness: 0.1, depth_max: 1, tightness: 0.82 },
+  { openness: 0.03, depth_max: 20, tightness: 0.89 },
+  { openness: 0, depth_max: 20, tightness: 0.87 },
+  { openness: 0.03, depth_max: 2, tightness: 0.86 },
+  { openness: 0.1, depth_max: 1, tightness: 0.84 },
+  // Of a tool that is hardly ever used, one call in three may be the only one of its kind.
+  { openness: 0.5, depth_max: 1, tightness: 0.83 },
 ];
 /** What one of the job's agents does others may do: less tight than its own. */
 const JOB_FACTOR = 0.95;
@@ -67,11 +69,15 @@ function listed(name: string, kind: 'one-of' | 'members', tightness: number): Wa
   };
 }
 
+/** Once is no habit. */
+const CONSTANT_MIN = 2;
+
 /** Of a flag, both values say nothing; nor do several of what only names. */
 const constant: Way = {
   name: 'value',
   tightness: 1,
   fit: (observed) => {
+    if (observed.length < CONSTANT_MIN) return undefined;
     const values = new Set(observed.map(({ value }) => value as Scalar));
     return values.size === 1 ? { kind: 'one-of', values: [...values] } : undefined;
   },
@@ -81,22 +87,28 @@ function inOrder(a: Scalar, b: Scalar): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** What is aimed at for a number beyond the bound, the tighter first; the held-out runs say what comes of it. */
+const BEYOND_CHANCES = [0.01, 0.002, 0.0003];
+
 function numberWays(column: Column, numbers: readonly number[]): Way[] {
   const isInteger = column.type === 'long';
   const role = roleOf(column.path);
-  const range: Way = {
-    name: 'range',
-    tightness: 0.85,
-    fit: (observed) =>
-      rangeOf(
-        observed.map(({ value }) => value as number),
-        isInteger,
-      ),
-  };
-  if (role === 'amount') return [listed('values', 'one-of', 0.9), range];
+  const ranges = BEYOND_CHANCES.map(
+    (chance): Way => ({
+      name: `range ${chance}`,
+      tightness: 0.85,
+      fit: (observed) =>
+        rangeOf(
+          observed.map(({ value }) => value as number),
+          isInteger,
+          chance,
+        ),
+    }),
+  );
+  if (role === 'amount') return ranges;
   const values = listed('values', 'one-of', 1);
   if (role === 'name' || looksLikeNames(numbers, isInteger)) return [constant];
-  return [values, range];
+  return [values, ...ranges];
 }
 
 function stringWays(column: Column, texts: readonly string[]): Way[] {
@@ -104,13 +116,18 @@ function stringWays(column: Column, texts: readonly string[]): Way[] {
   const form = formOf(texts);
   const long = texts.filter((text) => text.length > 120 || text.includes('\n')).length;
   const equal = RUN_ATTRIBUTES.map(sameAs);
-  if (form === 'date') return equal;
+  if (form === 'date') return [...equal, years];
   if (role === 'prose') return [];
   const statements = statementsIn(texts);
   if (statements) return [listed('values', 'one-of', 1), statementWay];
   const isProse = form === 'words' && (long > texts.length / 5 || (role !== 'destination' && isVaried(texts)));
   if (isProse) return [];
-  return [...equal, listed('values', 'one-of', 1), ...CUTS.map((cut) => likeWay(form, cut, cut.tightness))];
+  return [
+    ...equal,
+    listed('values', 'one-of', 1),
+    ...CUTS.map((cut) => likeWay(form, cut, cut.tightness)),
+    guardWay(form),
+  ];
 }
 
 /** Hardly any text twice. */
@@ -131,6 +148,21 @@ function sameAs(attribute: RunAttribute): Way {
   };
 }
 
+/** Dates of the years that were seen, and of the next: what reaches back for ever is not among them. */
+const years: Way = {
+  name: 'years',
+  tightness: 0.5,
+  fit: (observed) => {
+    const found = observed.map(({ value }) => Number(/^(\d{4})-/.exec(value as string)?.[1]));
+    if (found.length === 0 || !found.every(Number.isInteger)) return undefined;
+    const first = Math.min(...found);
+    const count = Math.max(...found) + 2 - first;
+    if (count > YEARS_MAX) return undefined;
+    return { kind: 'like', patterns: Array.from({ length: count }, (_, at) => [`${first + at}-`, '']), without: [] };
+  },
+};
+const YEARS_MAX = 6;
+
 const statementWay: Way = {
   name: 'statements',
   tightness: 0.9,
@@ -147,6 +179,22 @@ function likeWay(form: Form, cut: Cut, tightness: number): Way {
       if (patterns === undefined || patterns.every((pattern) => pattern.length === 1)) return undefined;
       const texts = samples.map(({ text }) => text);
       return { kind: 'like', patterns, without: guardsFor(form, texts) };
+    },
+  };
+}
+
+/** Where nothing is known of where it leads: no scheme and no mark by which it would lead elsewhere. */
+function guardWay(form: Form): Way {
+  return {
+    name: 'guards',
+    tightness: 0.3,
+    fit: (observed) => {
+      const texts = observed.map(({ value }) => value as string);
+      const without = guardsFor(form, texts);
+      if (without.length === 0) return undefined;
+      const scheme = /^[a-z]+:\/\//.exec(texts[0] ?? '')?.[0] ?? '';
+      const start = form === 'url' && texts.every((text) => text.startsWith(scheme)) ? scheme : '';
+      return { kind: 'like', patterns: [[start, '']], without };
     },
   };
 }

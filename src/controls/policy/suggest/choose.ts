@@ -9,6 +9,9 @@ export const RISK_BUDGET = 0.006;
 /** No condition may break more than this share of the calls of its own tool, however rare the tool is. */
 export const RISK_MAX = 0.25;
 
+/** However much of the budget is left, what keeps out little is not worth breaking calls for. */
+const GAIN_FOR_RISK = 100;
+
 type Step = { offer: Offer; gain: number; cost: number };
 
 /**
@@ -21,10 +24,10 @@ export function choose<O extends Offer>(offers: readonly O[], budget: number): O
   const chosen = new Map<number, O>();
   let left = budget;
   const stopped = new Set<number>();
-  for (const { offer, cost } of steps) {
+  for (const { offer, gain, cost } of steps) {
     // A hull is climbed in order: its next step counts from the one before.
     if (stopped.has(offer.column)) continue;
-    if (cost > left) {
+    if (cost > left || gain / cost < GAIN_FOR_RISK) {
       stopped.add(offer.column);
       continue;
     }

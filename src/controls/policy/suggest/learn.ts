@@ -5,7 +5,7 @@ import { choose, type Offer, RISK_BUDGET, RISK_MAX } from './choose.ts';
 import { type Column, columnsOf, type Table } from './columns.ts';
 import { roleOf, WORTH } from './roles.ts';
 import type { Shape } from './shapes.ts';
-import { fitAll, PARTS, type Trial, tryAcrossAgents, tryOut } from './trials.ts';
+import { fitAll, PARTS, rowsOf, type Trial, tryAcrossAgents, tryOut } from './trials.ts';
 import type { Use } from './use.ts';
 
 /**
@@ -132,7 +132,7 @@ function tableOf(
 /** A tool that others of the job use, and this agent not, is left out where its absence would else be a surprise. */
 const SURPRISE = 0.05;
 /** What leaving such a tool out is worth: all that could be done with it. */
-const TOOL_WORTH = 1.2;
+const TOOL_WORTH = 0.5;
 
 /** Share of the agent's calls that will be of a tool which it has not used yet; undefined where it certainly does not. */
 function expectedShare({ table }: Tried, at: number, { runsOf, calls }: Work): number | undefined {
@@ -204,6 +204,8 @@ function offersFor(tried: Tried, at: number, tool: number, calls: number, work: 
 const JOB_WEIGHT = 15;
 /** What is left of a doubt where nothing broke, in calls. */
 const DOUBT = 0.1;
+/** What is not known of an agent that has done something once, whatever others have shown; it falls with the square. */
+const LITTLE = 0.3;
 /** Below as many calls of its own, what other agents do says little of this one. */
 const OWN_CALLS_MIN = 4;
 
@@ -216,7 +218,8 @@ function shapeOffer(
 ): Omit<RuleOffer, 'column' | 'tool' | 'leavesOut'> | undefined {
   const { candidate } = trial;
   const ownTried = trial.tried[at] as number;
-  if (candidate.scope === 'own' && ownTried < OWN_CALLS_MIN) return undefined;
+  const ownGiven = rowsOf(column).filter((row) => table.agents[row] === at).length;
+  if (candidate.scope === 'own' && ownGiven === 0) return undefined;
   const tried = sum(trial.tried);
   const broken = sum(trial.broken);
   if (tried === 0) return undefined;
@@ -225,13 +228,17 @@ function shapeOffer(
     const across = tryAcrossAgents(candidate, column, table);
     rate = Math.max(rate, (across.broken + DOUBT) / (across.tried + 1));
   }
-  const given = ownCalls === 0 ? 1 : Math.max(0.05, ownTried / ownCalls);
-  const known = ((trial.broken[at] as number) + JOB_WEIGHT * rate) / (ownTried + JOB_WEIGHT);
+  const given = ownCalls === 0 ? 1 : Math.max(0.05, ownGiven / ownCalls);
+  const little = candidate.scope === 'own' ? LITTLE / (ownGiven + 1) ** 2 : 0;
+  const known = ((trial.broken[at] as number) + JOB_WEIGHT * rate) / (ownTried + JOB_WEIGHT) + little;
   const missing = missingRisk(column, tried, table.uses.length);
   const risk = known * given + missing;
   if (risk > RISK_MAX) return undefined;
   const mayLack = column.optional && missing === 0;
-  const worth = WORTH[roleOf(column.path)] * candidate.tightness;
+  const worth =
+    WORTH[roleOf(column.path)] *
+    candidate.tightness *
+    nearness(fitAll(candidate, column, table, at), column, table, at);
   return {
     worth,
     risk,
@@ -248,6 +255,14 @@ function shapeOffer(
       };
     },
   };
+}
+
+/** How near a bound lies to what the agent itself has reached: one that lies far above keeps little out. */
+function nearness(shape: Shape | undefined, column: Column, table: Table, at: number): number {
+  if (shape?.kind !== 'range' || shape.high === undefined || shape.high <= 0) return 1;
+  const own = rowsOf(column).filter((row) => table.agents[row] === at);
+  const most = Math.max(0, ...own.map((row) => column.cells[row] as number));
+  return own.length === 0 ? 1 : 0.6 + 0.4 * Math.min(1, most / shape.high);
 }
 
 /** Where an argument may be left out and never was, the condition asks for it; unless that is known from few calls. */

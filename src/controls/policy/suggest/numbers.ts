@@ -1,22 +1,23 @@
 import type { Shape } from './shapes.ts';
 
-/** The chance that is aimed at: of a later number lying beyond the bound. */
-const BEYOND_CHANCE = 0.002;
 /** A bound that is reached again and again is one that somebody set. */
 const TIES_FOR_A_LIMIT = 3;
 
 /**
  * From the smallest to the largest number seen, each with what the tail beyond it makes likely: the highest quarter's mean
  * excess says how fast the tail falls (an exponential tail; on a logarithmic scale where the numbers spread over more than an order of magnitude).
+ * @param chance that is aimed at: of a later number lying beyond the bound.
  */
-export function rangeOf(numbers: readonly number[], isInteger: boolean): Shape | undefined {
+export function rangeOf(numbers: readonly number[], isInteger: boolean, chance: number): Shape | undefined {
   if (numbers.length === 0) return undefined;
   const sorted = [...numbers].sort((a, b) => a - b);
   const [least = 0] = sorted;
   const most = sorted.at(-1) as number;
   const low =
-    least >= 0 ? Math.min(least, isInteger && least >= 1 ? 1 : 0) : -upperBound(sorted.map((x) => -x).reverse());
-  const high = upperBound(sorted);
+    least >= 0
+      ? Math.min(least, isInteger && least >= 1 ? 1 : 0)
+      : -upperBound(sorted.map((x) => -x).reverse(), chance);
+  const high = upperBound(sorted, chance);
   if (!Number.isFinite(high) || !Number.isFinite(low)) return undefined;
   return {
     kind: 'range',
@@ -25,25 +26,25 @@ export function rangeOf(numbers: readonly number[], isInteger: boolean): Shape |
   };
 }
 
-function upperBound(sorted: readonly number[]): number {
+function upperBound(sorted: readonly number[], chance: number): number {
   const most = sorted.at(-1) as number;
   const ties = sorted.filter((x) => x === most).length;
   if (ties >= TIES_FOR_A_LIMIT && ties >= sorted.length * 0.02) return most;
   const isWide = (sorted[0] as number) > 0 && most > 10 * (sorted[sorted.length >> 1] as number);
-  if (!isWide) return rounder(most + tail(sorted));
-  return rounder(Math.exp(Math.log(most) + tail(sorted.map(Math.log))));
+  if (!isWide) return rounder(most + tail(sorted, chance));
+  return rounder(Math.exp(Math.log(most) + tail(sorted.map(Math.log), chance)));
 }
 
 /** Of as few numbers, the size of the largest is all that is known. */
 const FEW = 4;
 
-function tail(sorted: readonly number[]): number {
+function tail(sorted: readonly number[], chance: number): number {
   const n = sorted.length;
   if (n < FEW) return Math.abs(sorted.at(-1) as number);
   const from = Math.floor(n * 0.75);
   const threshold = sorted[Math.max(0, from - 1)] as number;
   const excess = sorted.slice(from).reduce((sum, x) => sum + (x - threshold), 0) / Math.max(1, n - from);
-  return excess * Math.max(0, Math.log(1 / ((n + 1) * BEYOND_CHANCE)));
+  return excess * Math.max(0, Math.log(1 / ((n + 1) * chance)));
 }
 
 /** Up to two digits, so that a person reads 550 and not 547.31. */

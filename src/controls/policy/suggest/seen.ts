@@ -56,9 +56,9 @@ export async function readUses(
       unreadable += 1;
       continue;
     }
-    if (found.effect !== 'permit') continue;
+    if (!found.forwarded) continue;
     const { agent, run } = found.request;
-    for (const policy of found.policies) {
+    for (const policy of found.effect === 'permit' ? found.policies : []) {
       last_used.set(policy, found.time);
       last_used_by.set(usedBy(policy, agent.id, run.job), found.time);
     }

@@ -31,8 +31,11 @@ export function tryOut(
     if (held.length === 0) continue;
     const rest = rows.filter((row) => parts[row] !== part);
     const shapeFor = fitterFor(candidate, column, table, rest);
+    const taught = new Set(rest.map((row) => table.agents[row]));
     for (const row of held) {
       const agent = table.agents[row] as number;
+      // Of an agent that was seen in no other run, nothing can be held out.
+      if (candidate.scope === 'own' && !taught.has(agent)) continue;
       const shape = shapeFor(agent);
       tried[agent] = (tried[agent] as number) + 1;
       const { value, facts } = observed(column, table, row);

@@ -65,8 +65,7 @@ function lonelyShare(node: Node): number {
 function cut(node: Node, steps: readonly string[], form: Form, by: Cut): Pattern[] | undefined {
   const here = node.ends ? [[join(steps, form)]] : [];
   if (node.children.size === 0) return here;
-  // What one run alone did is kept as it was: whether that holds is the held-out runs' to say.
-  const isOpen = steps.length >= by.depth_max || (node.runs.size > 1 && lonelyShare(node) > by.openness);
+  const isOpen = steps.length >= by.depth_max || lonelyShare(node) > by.openness;
   if (isOpen) return openAt(node, steps, form, here);
   const below: Pattern[] = [...here];
   for (const [step, child] of node.children) {
