@@ -297,6 +297,12 @@ export const COMMANDS: readonly Entry[] = [
     'Who gains and who loses what between two sets',
     async () => (await import('./commands/policy-analysis.ts')).diff,
   ),
+  entry(
+    'Write',
+    'policy pack',
+    'Starter packs of policies: list, read, take',
+    async () => (await import('./commands/policy-pack.ts')).pack,
+  ),
   entry('Write', 'policy format', 'Format policy files', async () => (await import('./commands/policy.ts')).format),
   entry('Write', 'config check', 'Check sallyport.yaml', async () => (await import('./commands/config.ts')).check),
   entry('Prove', 'verify', 'Check a log or a proof offline', async () => (await import('./commands/verify.ts')).verify),

@@ -37,6 +37,10 @@ export const EXTRA_IMPORTS: Record<string, { may: readonly string[]; because: st
   'cli/commands/policy.ts': { may: ['controls/policy'], because: 'check, test and format work offline' },
   'cli/commands/policy-analysis.ts': { may: ['config', 'controls/policy'], because: 'lint and diff work offline' },
   'cli/policy-subject.ts': { may: ['config', 'controls/policy'], because: 'reads the folder that is to be tried' },
+  'cli/commands/policy-pack.ts': {
+    may: ['config'],
+    because: 'a pack is taken into the folder that sallyport.yaml names',
+  },
   'cli/commands/verify.ts': { may: ['controls/audit'], because: 'a stranger verifies without a gateway' },
   'cli/commands/audit.ts': { may: ['.'], because: '`audit fork` needs a stopped gateway' },
   'cli/commands/here.ts': { may: ['config'], because: 'says whether there is a configuration at all' },

@@ -87,7 +87,7 @@ function noSuchCombination({ source }: Ready): Found[] {
 
 /** Of each server, the tools that nobody speaks of: nobody may call them, which may be meant. */
 export function unmentioned(policies: readonly Ready[], { catalogs }: Registration): Finding[] {
-  const heads = policies.filter(({ loaded }) => loaded.role !== 'shadow').map(({ source }) => headOf(source));
+  const heads = policies.map(({ source }) => headOf(source));
   const speaks = (id: string): boolean =>
     heads.some(({ resource, actions }) => {
       if (!actions.includes('tool.call')) return false;

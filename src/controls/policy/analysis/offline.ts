@@ -31,19 +31,20 @@ export function offlineRegistration(
   return { agents: [...agents.values()], catalogs: mergedCatalogs(cases), complete: false, fulfillable: FULFILLABLE };
 }
 
+/** A case that names nobody is about the first agent. Purposes are known where a case has one. */
 function agentsOf({ agents, cases }: CaseFile): KnownAgent[] {
+  const [first] = Object.keys(agents);
   return Object.entries(agents).map(([id, agent]) => {
-    const own = cases.filter(({ as }) => as === id);
-    const purposes = own.flatMap(({ purpose }) => purpose ?? []);
-    return { id, ...agent, purposes: [...new Set(purposes)] };
+    const purposes = cases.filter((one) => (one.as ?? first) === id).flatMap(({ purpose }) => purpose ?? []);
+    return { id, ...agent, purposes: purposes.length === 0 ? undefined : [...new Set(purposes)] };
   });
 }
 
 function joined(known: KnownAgent | undefined, agent: KnownAgent): KnownAgent {
-  const all = (a: readonly string[] | undefined, b: readonly string[] | undefined) => [
-    ...new Set([...(a ?? []), ...(b ?? [])]),
-  ];
-  return { ...agent, jobs: all(known?.jobs, agent.jobs), purposes: all(known?.purposes, agent.purposes) };
+  const jobs = [...new Set([...(known?.jobs ?? []), ...agent.jobs])];
+  const purposes = [...new Set([...(known?.purposes ?? []), ...(agent.purposes ?? [])])];
+  const none = known?.purposes === undefined && agent.purposes === undefined;
+  return { ...agent, jobs, purposes: none ? undefined : purposes };
 }
 
 /** A tool that two files describe is as the first one says. */
