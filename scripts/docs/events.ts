@@ -17,6 +17,7 @@ const MEANING: Partial<Record<ControlEvent, string>> = {
   'mode.enforce': 'Policy is enforced again: by somebody, or because the time was up.',
   'policy.rollback': 'The version before is in force again, by whom and why.',
   'policy.canary': 'A policy set decides for a share of the agents, or does so no more.',
+  'policy.shadow': 'A policy set runs beside the one that decides, until when is in the payload; or does so no more.',
   'privilege.give': 'An agent may do one thing for a while; which, why and until when is in the payload.',
   'privilege.end': 'That ended: by somebody, or by itself.',
   'agent.add': 'An agent was registered.',

@@ -8,10 +8,13 @@ import type {
   PolicyEngine,
   PolicySets,
   RecordedDecisions,
+  ShadowDifferences,
+  Shadows,
   Simulations,
   Suggestions,
 } from '../controls/policy/index.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Refusal } from '../core/refusal.ts';
 import type { AgentWorkload, Fault, Upstream } from './contract/index.ts';
 
 /** What the gateway as a whole says of itself, beside what its parts say. */
@@ -85,6 +88,9 @@ export type ApiPorts = {
   /** Decisions told in full, under whatever set made them. */
   explainer: Explainer;
   /** Other sets, tried on what is recorded. */
+  /** A set that is asked beside the one that decides. */
+  shadows: Pick<Shadows, 'current' | 'set' | 'clear'>;
+  shadowDifferences(by: string): Promise<ShadowDifferences | undefined | Refusal>;
   simulations: Pick<Simulations, 'start' | 'find' | 'list' | 'cancel'>;
   ledger: LedgerPort;
   gateway: GatewayPort;

@@ -283,6 +283,12 @@ export const COMMANDS: readonly Entry[] = [
     'Try policies on what agents really asked for',
     async () => (await import('./commands/simulate.ts')).simulate,
   ),
+  entry(
+    'Write',
+    'policy shadow',
+    'Run policies beside those that decide',
+    async () => (await import('./commands/shadow.ts')).shadow,
+  ),
   entry('Write', 'policy check', 'Check policy files', async () => (await import('./commands/policy.ts')).check),
   entry('Write', 'policy test', 'Run policy test cases', async () => (await import('./commands/policy.ts')).test),
   entry(

@@ -33,6 +33,9 @@ export type DenialCode = Extract<
   'policy_denied' | 'policy_error' | 'argument_unmapped' | 'arguments_invalid' | 'delegation_exceeded'
 >;
 
+/** `failed`: the set beside could not be asked. `isUndecided`: no policy of it speaks of the request. */
+export type Beside = { set: string; effect: 'permit' | 'deny' | 'hold' | 'failed'; isUndecided: boolean };
+
 export type Decision = {
   effect: 'permit' | 'deny' | 'hold';
   /** Set exactly where the effect is `deny`. */
@@ -49,6 +52,8 @@ export type Decision = {
   hints: readonly string[];
   /** Outcomes of `@shadow` policies, recorded and never enforced. */
   shadow: readonly { policy: string; satisfied: boolean }[];
+  /** What a set that runs beside says, recorded and never enforced; absent where none does. */
+  beside?: Beside | undefined;
   /** Digest of the policy set that decided. */
   set: string;
   /** Where nothing but temporary privilege permits it: by which grants, and until when by the database's clock. */

@@ -122,6 +122,7 @@ export const CONTROL_EVENTS = [
   'mode.enforce',
   'policy.rollback',
   'policy.canary',
+  'policy.shadow',
   'privilege.give',
   'privilege.end',
   'agent.add',

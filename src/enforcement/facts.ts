@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { ExchangeDraft, OutcomeDraft } from '../controls/audit/index.ts';
+import { besideOf } from '../controls/policy/index.ts';
 import type { Decision } from '../core/decision.ts';
 import type { Answer, Intent, OutcomeKind } from '../core/exchange.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -90,10 +91,17 @@ function policyFacts(decisions: readonly Decision[]) {
     ids: unique(decisions.flatMap((decision) => decision.policies)),
     errors: unique(decisions.flatMap((decision) => decision.errors.map((error) => error.policy))),
     obligations: decisions.flatMap((decision) => decision.obligations.map(({ name, policy }) => `${name}@${policy}`)),
-    shadow: decisions.flatMap((decision) =>
-      decision.shadow.map(({ policy, satisfied }) => `${policy}:${satisfied ? 'satisfied' : 'unsatisfied'}`),
-    ),
+    shadow: shadowFacts(decisions),
   };
+}
+
+/** Outcomes of `@shadow` policies, and what a set beside would have decided. */
+function shadowFacts(decisions: readonly Decision[]): string[] {
+  const policies = decisions.flatMap((decision) =>
+    decision.shadow.map(({ policy, satisfied }) => `${policy}:${satisfied ? 'satisfied' : 'unsatisfied'}`),
+  );
+  const beside = besideOf(decisions);
+  return beside === undefined ? policies : [...policies, beside];
 }
 
 /** What is said of the end of an exchange, and of what its caller gets. */

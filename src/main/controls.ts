@@ -19,14 +19,18 @@ import {
   FULFILLABLE,
   openApplications,
   openPolicy,
+  openShadowDifferences,
   openSimulations,
   type Policy,
   policyMigrations,
   type RecordedDecisions,
+  type ShadowDifferences,
   type Simulations,
 } from '../controls/policy/index.ts';
 import type { Clock, Random } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Refusal } from '../core/refusal.ts';
 import type { Egress } from '../enforcement/index.ts';
 import { migrations as mcpMigrations } from '../protocols/mcp/index.ts';
 import {
@@ -69,6 +73,8 @@ export type Controls = {
   /** What policy decided, read back from the log. */
   recorded: RecordedDecisions;
   simulations: Simulations;
+  /** What the set beside would have decided otherwise, for whoever is named. */
+  shadowDifferences(by: string): Promise<ShadowDifferences | undefined | Refusal>;
   replica: string;
 };
 
@@ -142,27 +148,30 @@ export async function openControls(
   stack.defer(() => policy.sets.close());
   stack.defer(() => policy.mode.close());
   const applications = await openOthers(config(), surroundings, stack);
-  const { recorded, simulations } = openReplay({ db, ledger, keys, url: storage.url.reveal(), clock, random });
-  stack.defer(() => simulations.close());
-  return { db, state, ledger, identity, policy, applications, recorded, simulations, replica };
+  stack.defer(() => policy.shadows.close());
+  const replay = openReplay({ db, ledger, policy, keys, url: storage.url.reveal(), clock, random });
+  stack.defer(() => replay.simulations.close());
+  return { db, state, ledger, identity, policy, applications, ...replay, replica };
 }
 
 /** What was decided, for whoever asks again, and for sets that are tried on it. */
 function openReplay(
-  from: Pick<Surroundings, 'clock' | 'random'> & Pick<Controls, 'db' | 'ledger'> & { keys: LedgerKeys; url: string },
+  from: Pick<Surroundings, 'clock' | 'random'> &
+    Pick<Controls, 'db' | 'ledger' | 'policy'> & { keys: LedgerKeys; url: string },
 ) {
-  const { db, ledger, keys, url, clock, random } = from;
+  const { db, ledger, policy, keys, url, clock, random } = from;
   const archive = openArchive({ db, key: keys.payload });
   const recorded = openRecorded({ ledger, archive, records: () => openRecords(db) });
-  const simulations = openSimulations({
+  const reading = {
     db,
     clock,
     random,
     run: simulateOnThread({ url, key: keys.payload }),
-    record: (by, subject, payload) =>
+    record: (by: string, subject: string, payload: JsonObject) =>
       ledger.control(undefined, { event: 'payload.read', by, subject, before: null, after: null, payload }),
-  });
-  return { recorded, simulations };
+  };
+  const shadowDifferences = openShadowDifferences({ ...reading, shadows: policy.shadows });
+  return { recorded, simulations: openSimulations(reading), shadowDifferences };
 }
 
 async function openOthers(

@@ -217,6 +217,8 @@ export async function openPeopleSide(
     }),
     explainer: controls.policy.explainer,
     simulations: controls.simulations,
+    shadows: controls.policy.shadows,
+    shadowDifferences: controls.shadowDifferences,
     ledger: controls.ledger,
     gateway: {
       state: () => ({

@@ -1,6 +1,12 @@
 import type { Archive, Archived, Ledger, LoggedReceipt } from '../controls/audit/index.ts';
 import type { Records } from '../controls/identity/index.ts';
-import { decidedOf, type Recorded, type RecordedDecisions, readRecorded } from '../controls/policy/index.ts';
+import {
+  type Decided,
+  decidedOf,
+  type Recorded,
+  type RecordedDecisions,
+  readRecorded,
+} from '../controls/policy/index.ts';
 
 export type RecordedParts = {
   ledger: Pick<Ledger, 'story' | 'control'>;
@@ -46,7 +52,8 @@ export type ReadRange = {
   to: number;
   /** Those older than this are passed over. */
   time: number;
-  agent?: string | undefined;
+  /** Of which the payload is opened; all where it is not said. */
+  wanted?: ((decided: Decided) => boolean) | undefined;
   /** Entries of a page. */
   entries: number;
 };
@@ -55,7 +62,7 @@ export type ReadRange = {
 export async function* readDecisions(
   archive: Archive,
   records: Records,
-  { from, to, time, agent, entries }: ReadRange,
+  { from, to, time, wanted, entries }: ReadRange,
 ): AsyncGenerator<{ decisions: Recorded[]; read: number }> {
   const page = (index: number) => {
     const reading = archive.exchanges(index, Math.min(entries, to - index));
@@ -72,7 +79,7 @@ export async function* readDecisions(
     const decisions: Recorded[] = [];
     for (const one of archived) {
       if (one.receipt.time < time) continue;
-      const recorded = readOne(one, records, agent);
+      const recorded = readOne(one, records, wanted);
       if (recorded !== undefined) decisions.push(recorded instanceof Promise ? await recorded : recorded);
     }
     yield { decisions, read: Math.min(next, to) - from };
@@ -82,10 +89,10 @@ export async function* readDecisions(
 function readOne(
   { receipt, open }: Archived,
   records: Records,
-  agent?: string,
+  wanted?: ReadRange['wanted'],
 ): Recorded | Promise<Recorded> | undefined {
   const decided = decidedOf(receipt);
-  if (decided === undefined || (agent !== undefined && decided.agent.id !== agent)) return undefined;
+  if (decided === undefined || wanted?.(decided) === false) return undefined;
   return readRecorded(decided, open(), records);
 }
 

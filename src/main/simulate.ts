@@ -1,7 +1,11 @@
 import type { Archive } from '../controls/audit/index.ts';
 import type { Records } from '../controls/identity/index.ts';
 import {
+  type Decided,
+  differsBeside,
+  effectOf,
   type PastGrants,
+  ranBeside,
   Simulation,
   type SimulationJob,
   type SimulationProgress,
@@ -17,7 +21,7 @@ const ENTRIES_READ = 2_000;
 /** Reads the log from `since` to its end as it is now, and asks both sets about each decision. */
 export async function simulate(
   { archive, records, grants }: { archive: Archive; records: Records; grants: PastGrants },
-  { candidate, active, since, agent }: SimulationJob,
+  { candidate, active, since, agent, beside }: SimulationJob,
   progress: (now: SimulationProgress) => void,
 ): Promise<SimulationResult> {
   const [tried, now] = [setOfFiles(candidate), setOfFiles(active)];
@@ -25,10 +29,18 @@ export async function simulate(
   const other = isRefusal(now) || now.digest === tried.digest ? undefined : now;
   const simulation = new Simulation(tried, other, grants);
   const [from, to] = [await archive.indexSince(since), await archive.size()];
-  const range = { from, to, time: since, agent: agent ?? undefined, entries: ENTRIES_READ };
+  let compared = 0;
+  const wanted = (decided: Decided): boolean => {
+    if (agent !== null && decided.agent.id !== agent) return false;
+    if (!beside) return true;
+    if (ranBeside(decided.policy.shadow, tried.digest)) compared += 1;
+    return differsBeside(decided.policy.shadow, tried.digest, effectOf(decided));
+  };
+  const range = { from, to, time: since, wanted, entries: ENTRIES_READ };
   for await (const { decisions, read } of readDecisions(archive, records, range)) {
     for (const recorded of decisions) simulation.take(recorded);
     progress({ read, of: to - from, differences: simulation.differences });
   }
-  return simulation.result();
+  const result = simulation.result();
+  return beside ? { ...result, decisions: compared, unchanged: compared - simulation.differences } : result;
 }

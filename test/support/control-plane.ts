@@ -23,6 +23,7 @@ import {
   FULFILLABLE,
   openAnalysis,
   openPolicy,
+  openShadowDifferences,
   openSimulations,
   type Policy,
   policyMigrations,
@@ -166,7 +167,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
     watch: false,
   });
   await watch.start();
-  const simulations = openSimulations({
+  const reading: Parameters<typeof openSimulations>[0] = {
     db,
     clock,
     random,
@@ -178,7 +179,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
     },
     record: (by, subject, payload) =>
       ledger.control(undefined, { event: 'payload.read', by, subject, before: null, after: null, payload }),
-  });
+  };
   const upstreams: UpstreamState[] = [];
   const state: Partial<GatewayState> = {};
   const recorded = openRecorded({
@@ -206,7 +207,9 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
       policies: () => policy.sets.list(),
       pause: () => Promise.resolve(),
     }),
-    simulations,
+    simulations: openSimulations(reading),
+    shadows: policy.shadows,
+    shadowDifferences: openShadowDifferences({ ...reading, shadows: policy.shadows }),
     explainer: policy.explainer,
     mode: policy.mode,
     ledger,

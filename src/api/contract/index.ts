@@ -37,6 +37,7 @@ export { problem } from './problem.ts';
 export type { Route } from './route.ts';
 export type { Input, Operation, Output, Parsed } from './routes.ts';
 export { ROUTES } from './routes.ts';
+export type { Shadow } from './shadow.ts';
 export type { Simulation, SimulationResult } from './simulations.ts';
 export type { TrustDomain } from './spiffe.ts';
 export type { Fault, Status, Upstream, Waiting } from './status.ts';

@@ -16,6 +16,7 @@ import { policyAnalysisRoutes } from './policy-analysis.ts';
 import { policyLifeRoutes } from './policy-life.ts';
 import { EVERYONE, get, type Route } from './route.ts';
 import { json } from './scalars.ts';
+import { shadowRoutes } from './shadow.ts';
 import { simulationRoutes } from './simulations.ts';
 import { spiffeRoutes } from './spiffe.ts';
 import { statusRoutes } from './status.ts';
@@ -42,6 +43,7 @@ export const ROUTES = {
   ...grantRoutes,
   ...suggestionRoutes,
   ...simulationRoutes,
+  ...shadowRoutes,
   ...toolRoutes,
   ...logRoutes,
   ...spiffeRoutes,

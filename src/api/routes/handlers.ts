@@ -16,6 +16,7 @@ import { peopleHandlers } from './people.ts';
 import { policyHandlers } from './policy.ts';
 import { policyAnalysisHandlers } from './policy-analysis.ts';
 import { policyLifeHandlers } from './policy-life.ts';
+import { shadowHandlers } from './shadow.ts';
 import { simulationHandlers } from './simulations.ts';
 import { spiffeHandlers } from './spiffe.ts';
 import { statusHandlers } from './status.ts';
@@ -45,6 +46,7 @@ export function allHandlers(ports: ApiPorts): { handlers: Handlers; streams: Str
       ...grantHandlers(ports),
       ...suggestionHandlers(ports),
       ...simulationHandlers(ports),
+      ...shadowHandlers(ports),
       ...toolHandlers(ports),
       ...logHandlers(ports),
       ...spiffeHandlers(ports),

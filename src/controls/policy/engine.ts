@@ -17,6 +17,7 @@ import { restsOn } from './life/grant-text.ts';
 import { type Canary, createRules, type OpenGrant, type Rules, withoutEnded } from './life/rules.ts';
 import type { PolicySet } from './policy-set.ts';
 import { createSampler, type Sampler } from './sampler.ts';
+import { askBeside } from './shadow/beside.ts';
 import type { Disagreement, Explanation, Pinned, PolicyEngine, PolicyListing } from './types.ts';
 
 export type EngineOptions = {
@@ -42,6 +43,8 @@ export interface Engine extends PolicyEngine {
   openFor(agent: string): readonly OpenGrant[];
   /** Ids of prohibitions that may concern such a request of the agent's: their heads match, their conditions are not asked. */
   forbidding(agent: string, actions: readonly string[], resource: EntityRef): readonly string[];
+  /** A set whose decisions are recorded beside those of the one that decides; undefined for none. */
+  useBeside(set: PolicySet | undefined): void;
 }
 
 /** An agent chooses how much it sends, and cedar-wasm copies all of it. */
@@ -62,6 +65,7 @@ class CedarEngine implements Engine {
   #registered = registerCatalogs([]);
   #catalogs: readonly ServerCatalog[] = [];
   #entityOf = createEntityCache();
+  #beside: PolicySet | undefined;
   readonly #sampler: Sampler;
   readonly #each: Each | undefined;
   readonly #now: () => number;
@@ -96,6 +100,10 @@ class CedarEngine implements Engine {
     this.#take(createRules(set, canary, grants));
     const kept = new Set(setsOf(this.#standing.rules));
     for (const old of setsOf(before)) if (!kept.has(old)) old.release();
+  }
+
+  useBeside(set: PolicySet | undefined): void {
+    this.#beside = set;
   }
 
   #take(rules: Rules): void {
@@ -167,7 +175,9 @@ class CedarEngine implements Engine {
     const prepared = this.#prepare(request);
     if (prepared instanceof ArgumentsInvalid) return invalidArguments(prepared.message, set.digest);
     const outcomes = this.#evaluate(set, prepared);
-    return restsOn(this.#combine(set, outcomes, prepared.environment), outcomes, rules.grants);
+    const decision = restsOn(this.#combine(set, outcomes, prepared.environment), outcomes, rules.grants);
+    if (this.#beside === undefined) return decision;
+    return { ...decision, beside: askBeside(this.#beside, prepared.environment, prepared.args.unmapped) };
   }
 
   #combine(set: PolicySet, outcomes: readonly LoadedOutcome[], environment: Environment): Decision {

@@ -48,7 +48,9 @@ export { type PastGrants, readPastGrants } from './life/past-grants.ts';
 export { type ModeSwitch, OBSERVING_MINUTES_MAX, type Observing } from './mode/mode.ts';
 export { openPolicy, type Policy, type PolicyParts } from './open.ts';
 export {
+  type Decided,
   decidedOf,
+  effectOf,
   isReplayable,
   type Missing,
   type NotReplayable,
@@ -74,6 +76,9 @@ export { createReplay, type Replay, type Replayed } from './replay/replay.ts';
 export { setByDigest, setOfFiles } from './replay/sets.ts';
 export { Simulation, type SimulationResult } from './replay/simulation.ts';
 export { openSimulations } from './replay/simulations.ts';
+export { besideOf, differsBeside, ranBeside } from './shadow/beside.ts';
+export type { ShadowDifferences, ShadowSet, ShadowState, Shadows } from './shadow/contract.ts';
+export { openShadowDifferences } from './shadow/differences.ts';
 export { policyMigrations } from './store.ts';
 export {
   createSuggestions,

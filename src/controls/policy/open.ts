@@ -9,6 +9,8 @@ import { readPastGrants } from './life/past-grants.ts';
 import { type ModeSwitch, openMode } from './mode/mode.ts';
 import { createPolicySet } from './policy-set.ts';
 import { Sets } from './sets.ts';
+import type { Shadows } from './shadow/contract.ts';
+import { openShadows } from './shadow/shadows.ts';
 import { readPolicies } from './source.ts';
 import { findSets } from './store.ts';
 import type { Disagreement, PolicyEngine, PolicySets } from './types.ts';
@@ -54,9 +56,16 @@ export type PolicyParts = {
   watch: boolean;
 };
 
-export type Policy = { engine: PolicyEngine; sets: PolicySets; grants: Grants; explainer: Explainer; mode: ModeSwitch };
 /** How far a receipt's clock and the database's may be apart. */
 const GRANT_CLOCKS_MS = 60_000;
+export type Policy = {
+  engine: PolicyEngine;
+  sets: PolicySets;
+  grants: Grants;
+  explainer: Explainer;
+  mode: ModeSwitch;
+  shadows: Shadows;
+};
 
 /**
  * Reads what is active from the database, or activates the folder's set where nothing ever was, and follows both from then
@@ -78,5 +87,6 @@ export async function openPolicy(parts: PolicyParts): Promise<Policy> {
     fulfillable: parts.fulfillable,
   });
   const mode = await openMode(parts);
-  return { engine, sets, grants: sets.grants, explainer, mode };
+  const shadows = await openShadows(parts, engine);
+  return { engine, sets, grants: sets.grants, explainer, mode, shadows };
 }

@@ -210,7 +210,7 @@ const DENIALS: ReadonlySet<string> = new Set<DenialCode>([
 ]);
 
 /** What policy said, which is not always why the exchange ended: arguments may be at fault beside it. */
-function effectOf(receipt: Decided): RecordedDecision['effect'] {
+export function effectOf(receipt: Decided): RecordedDecision['effect'] {
   if (receipt.observing !== undefined) return receipt.observing.would;
   if (receipt.kind === 'intent') return 'permit';
   if (receipt.kind === 'hold') return 'hold';

@@ -1,6 +1,7 @@
 import type { Database, Migration, Row, Sql, Transaction } from '../../storage/index.ts';
 import { lifeMigration } from './life/store.ts';
 import { modeMigration } from './mode/store.ts';
+import { shadowMigration } from './shadow/store.ts';
 import type { ActiveSet, PolicyFile } from './types.ts';
 
 /** Policy sets by digest, the one that is active, and those that wait. Sets are never changed, so going back is activating. */
@@ -15,6 +16,7 @@ export const policyMigrations: readonly Migration[] = [
   },
   lifeMigration,
   modeMigration,
+  shadowMigration,
 ];
 
 type ActiveRow = Row & ActiveSet;

@@ -50,6 +50,8 @@ export type SimulationJob = {
   active: readonly PolicyFile[];
   since: number;
   agent: string | null;
+  /** Only exchanges of which the receipt says that the candidate, running beside, would have decided otherwise. */
+  beside: boolean;
 };
 
 /** Whoever reads the log, and where: in main a thread. `done` rejects where it failed, and after `cancel`. */

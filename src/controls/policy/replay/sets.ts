@@ -2,7 +2,7 @@ import { type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Database } from '../../../storage/index.ts';
 import { createPolicySet, type PolicySet } from '../policy-set.ts';
 import { readPolicies } from '../source.ts';
-import { findSets } from '../store.ts';
+import { findSets, readActive } from '../store.ts';
 import type { PolicyFile } from '../types.ts';
 import { FULFILLABLE } from '../vocabulary.ts';
 
@@ -24,4 +24,10 @@ export async function setByDigest(db: Database, prefix: string): Promise<PolicyS
     return refuse(found === undefined ? 'not_found' : 'input_invalid', told, { public: told });
   }
   return setOfFiles(found.files);
+}
+
+export async function activeSet(db: Database): Promise<PolicySet | Refusal> {
+  const active = await readActive(db);
+  if (active !== undefined) return setByDigest(db, active.digest);
+  return refuse('not_found', 'no policy set has been activated', { public: 'No policy set is active yet.' });
 }

@@ -3,9 +3,8 @@ import { newId } from '../../../core/ids.ts';
 import { isRefusal, type Refusal, refuse } from '../../../core/refusal.ts';
 import type { Database } from '../../../storage/index.ts';
 import type { PolicySet } from '../policy-set.ts';
-import { readActive } from '../store.ts';
 import type { Candidate, RunSimulation, SimulationAsked, SimulationState, Simulations } from './contract.ts';
-import { setByDigest, setOfFiles } from './sets.ts';
+import { activeSet, setByDigest, setOfFiles } from './sets.ts';
 
 export type SimulationParts = {
   db: Database;
@@ -98,7 +97,7 @@ class KeptSimulations implements Simulations {
       result: null,
     };
     await record(by, `log:since:${since}`, { set: set.digest, agent });
-    const job = { candidate: set.text.files, active: active.text.files, since, agent };
+    const job = { candidate: set.text.files, active: active.text.files, since, agent, beside: false };
     const kept: Kept = { state, cancel: () => undefined, over: Promise.resolve() };
     const work = run(job, (progress) => this.#change(kept, { progress }));
     kept.cancel = () => work.cancel();
@@ -127,12 +126,6 @@ class KeptSimulations implements Simulations {
       if (isOld || at < over.length - KEPT_MAX) this.#kept.delete(id);
     }
   }
-}
-
-async function activeSet(db: Database): Promise<PolicySet | Refusal> {
-  const active = await readActive(db);
-  if (active !== undefined) return setByDigest(db, active.digest);
-  return refuse('not_found', 'no policy set has been activated', { public: 'No policy set is active yet.' });
 }
 
 function candidateSet(
