@@ -133,7 +133,8 @@ export function policiesOf(word: string, { broken = false } = {}): string {
   ].join('\n');
 }
 
-export type RefusedCall = { kind: string; receipt: string; code: string };
+/** `wire`: all that the agent got; `told`: the sentence in it. */
+export type RefusedCall = { kind: string; receipt: string; code: string; wire: string; told: string };
 
 /** A sequence that is the same for the same seed (xorshift32). */
 export function chances(seed: number): (below: number) => number {
@@ -338,5 +339,6 @@ function told(body: Called['body'], kind: string): Omit<RefusedCall, 'kind'> {
   const receipt = meta['dev.sallyport/receipt'] ?? meta['receipt'];
   const code = meta['dev.sallyport/code'] ?? meta['code'];
   if (typeof receipt !== 'string') throw new Error(`${kind} was not refused after identity: ${JSON.stringify(body)}`);
-  return { receipt, code: String(code) };
+  const told = body.result?.content?.[0]?.text ?? body.error?.message ?? '';
+  return { receipt, code: String(code), wire: JSON.stringify(body), told };
 }
