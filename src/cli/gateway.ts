@@ -64,12 +64,8 @@ export function report({ terminal, json }: Pick<Call, 'terminal' | 'json'>, { st
  */
 export async function showPresence(call: Call, client: Client): Promise<ExitCode | undefined> {
   const { terminal, options } = call;
-  const ask = async (question: string, hidden: boolean) =>
-    terminal.interactive ? terminal.ask(question, hidden) : undefined;
-  const name = options.text('as') ?? (await ask('Your name at the console: ', false));
-  const file = options.text('password-file');
-  const password = file === undefined ? await ask('Password: ', true) : readFileSync(file, 'utf8').trim();
-  const code = options.text('code') ?? (await ask('Code of your authenticator: ', false));
+  const { name, password } = await whoOf(call);
+  const code = options.text('code') ?? (await askFor(terminal, 'Code of your authenticator: ', false));
   if (name === undefined || password === undefined || code === undefined) {
     terminal.note('This needs a person: give --as, --password-file and --code. Nothing was changed.\n');
     return FAILED;
@@ -79,6 +75,44 @@ export async function showPresence(call: Call, client: Client): Promise<ExitCode
   const present = await client.call('me.present', { body: { code } });
   return present.kind === 'failure' ? report(call, present) : undefined;
 }
+
+/**
+ * What a person does in their own name takes their password, whoever may open the socket. People of the company's have none here:
+ * they do it at the console.
+ * @returns undefined when signed in, else the exit code after saying why not.
+ */
+export async function signIn(call: Call, client: Client): Promise<ExitCode | undefined> {
+  const { name, password } = await whoOf(call);
+  if (name === undefined || password === undefined) {
+    call.terminal.note('This is done in a person’s name: give --as and --password-file. Nothing was changed.\n');
+    return FAILED;
+  }
+  const signedIn = await client.call('session.open', { body: { name, password } });
+  return signedIn.kind === 'failure' ? report(call, signedIn) : undefined;
+}
+
+async function whoOf({
+  terminal,
+  options,
+}: Call): Promise<{ name?: string | undefined; password?: string | undefined }> {
+  const name = options.text('as') ?? (await askFor(terminal, 'Your name at the console: ', false));
+  const file = options.text('password-file');
+  const password = file === undefined ? await askFor(terminal, 'Password: ', true) : readFileSync(file, 'utf8').trim();
+  return { name, password };
+}
+
+async function askFor(terminal: Call['terminal'], question: string, hidden: boolean): Promise<string | undefined> {
+  return terminal.interactive ? terminal.ask(question, hidden) : undefined;
+}
+
+export const SIGN_IN_OPTIONS = {
+  as: { type: 'string', value: '<name>', about: 'Who you are: your name at the console.' },
+  'password-file': {
+    type: 'string',
+    value: '<file>',
+    about: 'File that holds your password. Asked for on a terminal.',
+  },
+} as const;
 
 export const PRESENCE_OPTIONS = {
   as: { type: 'string', value: '<name>', about: 'Who shows presence: your name at the console.' },

@@ -329,7 +329,7 @@ type Written = {
 };
 
 type Placed = {
-  credential?: { vault?: string | undefined; env?: string | undefined } | undefined;
+  credential?: { vault?: string | undefined; env?: string | undefined; connect?: unknown } | undefined;
   shared: boolean;
   url?: string | undefined;
   command?: unknown;
@@ -340,6 +340,9 @@ function misplaced({ credential, shared, url, command }: Placed): string | undef
   if (credential === undefined) return undefined;
   // What one run may be given stands in the memory of a process that another one uses, too.
   if (command !== undefined && shared) return 'no credential beside command and shared: each run has its own';
+  // A session is its user's: servers may hold who began it for everybody in it.
+  if (shared && credential.connect !== undefined)
+    return 'no credential.connect beside shared: each run has its own session';
   if (command !== undefined && credential.vault === undefined)
     return 'a url beside credential, or credential.vault beside command';
   if (command !== undefined && credential.env === undefined) return 'credential.env beside command: the variable';

@@ -4,16 +4,25 @@ import { join } from 'node:path';
 import { main } from '../../src/cli/main.ts';
 import type { Terminal } from '../../src/cli/terminal.ts';
 
+type RunOptions = {
+  columns?: number;
+  folder?: string;
+  input?: string;
+  /** Called with what a command prints, while it goes on. */
+  printed?: (text: string) => void;
+};
+
 /** Runs a command line in this process, on a terminal that keeps what is shown. */
 export async function run(
   argv: readonly string[],
-  { columns, folder, input = '' }: { columns?: number; folder?: string; input?: string } = {},
+  { columns, folder, input = '', printed }: RunOptions = {},
 ): Promise<{ code: number; out: string; err: string }> {
   let out = '';
   let err = '';
   const terminal: Terminal = {
     write: (text) => {
       out += text;
+      printed?.(text);
     },
     note: (text) => {
       err += text;

@@ -56,6 +56,27 @@ test('a client shows who it is in one way, with what that way needs', () => {
   for (const [text, expected] of refused) assert.match(client(text), expected, text);
 });
 
+test('a server at which people connect has no secret that it could send elsewhere, and no session for all', () => {
+  const connect = (more: string, beside = '') =>
+    upstream(`url: "https://a.example/mcp", credential: { connect: { ${more} } } ${beside}`);
+  for (const good of [
+    '',
+    'issuer: "https://b.example", client_id: a, client_secret: "env:KEY"',
+    'client_id: a, method: none, scope: "x y"',
+    'addresses: ["https://10.0.0.1"], dpop: required',
+  ])
+    assert.equal(connect(good), 'loaded', good);
+  const refused: [string, RegExp][] = [
+    ['client_id: a, client_secret: "env:KEY"', /issuer beside client_secret/],
+    ['issuer: "https://b.example", client_secret: "env:KEY"', /client_id beside client_secret/],
+    ['issuer: "http://b.example"', /https, or a loopback address/],
+    ['addresses: ["http://10.0.0.1"]', /https, or a loopback address/],
+    ['dpop: maybe', /required/],
+  ];
+  for (const [text, expected] of refused) assert.match(connect(text), expected, text);
+  assert.match(connect('', ', shared: true'), /no credential.connect beside shared/);
+});
+
 test('a private authority is certificates in a file, and nothing else', () => {
   assert.equal(upstream('url: "https://a.example/mcp", ca: ca.pem'), 'loaded');
   for (const file of ['absent.pem', 'text.pem', 'both.pem'])

@@ -3,7 +3,7 @@ import type { Client } from '../../api/client/index.ts';
 import type { Connection } from '../../api/contract/index.ts';
 import { visibleJson } from '../../core/visible-text.ts';
 import { type Call, type Command, DONE, type ExitCode, FAILED, UsageError } from '../command.ts';
-import { gatewayOf, report } from '../gateway.ts';
+import { gatewayOf, report, SIGN_IN_OPTIONS, signIn } from '../gateway.ts';
 import { clockTime, dateTime, foreign, table } from '../paint.ts';
 
 const ASK_EVERY_MS = 1_000;
@@ -12,9 +12,9 @@ export const connect: Command = {
   usage: '[upstream]',
   arity: [0, 1],
   about:
-    'Signs you in at a server, so that agents that act in your name may use it as you. Prints the address that your browser opens, and waits until you are back at the console. With --end forgets what the gateway was given there. Without a server, lists them. You must be signed in.',
+    'Signs you in at a server, so that agents that act in your name may use it as you. Prints the address that your browser opens, and waits until you are back at the console. With --end forgets what the gateway was given there. Without a server, lists them. Asks for your name and password.',
   examples: [
-    ['sallyport connect notes', 'sign in at one server'],
+    ['sallyport connect notes --as ada', 'sign in at one server'],
     [
       'sallyport connect notes --gateway',
       'as an admin: an account for the gateway itself, for lists and for agents that act in nobody’s name',
@@ -23,6 +23,7 @@ export const connect: Command = {
     ['sallyport connect', 'where you could, and did'],
   ],
   options: {
+    ...SIGN_IN_OPTIONS,
     gateway: { type: 'boolean', about: 'For the gateway itself, in the place of you.' },
     end: { type: 'boolean', about: 'End the connection.' },
     'no-wait': { type: 'boolean', about: 'Print the address and go.' },
@@ -34,6 +35,8 @@ export const connect: Command = {
       throw new UsageError('Name the server');
     const client = gatewayOf(call);
     if (typeof client === 'number') return client;
+    const stranger = await signIn(call, client);
+    if (stranger !== undefined) return stranger;
     if (upstream === undefined) return list(call, client);
     return call.options.flag('end')
       ? end(call, client, { upstream, holder })

@@ -1,21 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { visibleJson } from '../../core/visible-text.ts';
 import { type Call, type Command, DONE, UsageError } from '../command.ts';
-import { gatewayOf, report } from '../gateway.ts';
+import { gatewayOf, report, SIGN_IN_OPTIONS, signIn } from '../gateway.ts';
 import { dateTime, foreign, table } from '../paint.ts';
 
 export const consent: Command = {
   usage: '[upstream]',
   arity: [0, 1],
   about:
-    'Lets the gateway’s client at a server act in your name, for the agents that act in it; with --withdraw takes that back. Without a server, lists where you did. You must be signed in.',
+    'Lets the gateway’s client at a server act in your name, for the agents that act in it; with --withdraw takes that back. Without a server, lists where you did. Asks for your name and password.',
   examples: [
-    ['sallyport consent crm', 'at one server'],
+    ['sallyport consent crm --as ada', 'at one server'],
     ['sallyport consent crm --withdraw', 'no more, from the next call on'],
     ['sallyport consent crm --id-token -', 'with your ID token from the company, where the server needs one'],
     ['sallyport consent', 'where you did'],
   ],
   options: {
+    ...SIGN_IN_OPTIONS,
     withdraw: { type: 'boolean', about: 'Take it back.' },
     'id-token': {
       type: 'string',
@@ -29,6 +30,8 @@ export const consent: Command = {
     if (withdraws && upstream === undefined) throw new UsageError('--withdraw needs the server');
     const client = gatewayOf(call);
     if (typeof client === 'number') return client;
+    const stranger = await signIn(call, client);
+    if (stranger !== undefined) return stranger;
     if (upstream === undefined) {
       const answer = await client.call('consents.list', {});
       if (answer.kind === 'failure') return report(call, answer);

@@ -1,6 +1,6 @@
 import { visibleJson } from '../../core/visible-text.ts';
 import { type Command, DONE, UsageError } from '../command.ts';
-import { gatewayOf, report } from '../gateway.ts';
+import { gatewayOf, report, SIGN_IN_OPTIONS, signIn } from '../gateway.ts';
 import { dateTime, foreign } from '../paint.ts';
 import { minutesOf } from './run.ts';
 
@@ -8,12 +8,16 @@ export const delegate: Command = {
   usage: '<agent>',
   arity: [1, 1],
   about:
-    'Lets an agent act in your name, as narrow and as short as you say. Prints a grant that is good in that agent’s hands alone: it trades it, beside a token of its own, for one that names you. You must be signed in.',
+    'Lets an agent act in your name, as narrow and as short as you say. Prints a grant that is good in that agent’s hands alone: it trades it, beside a token of its own, for one that names you. Asks for your name and password.',
   examples: [
-    ["sallyport delegate triage --resource 'Tool::github/*' --minutes 30", 'the tools of one server, for half an hour'],
+    [
+      "sallyport delegate triage --as ada --resource 'Tool::github/*' --minutes 30",
+      'the tools of one server, for half an hour',
+    ],
     ['sallyport delegate triage --action tool.call --budget calls=20', 'twenty calls'],
   ],
   options: {
+    ...SIGN_IN_OPTIONS,
     action: {
       type: 'string',
       multiple: true,
@@ -37,6 +41,8 @@ export const delegate: Command = {
     const minutes = minutesOf(call.options.text('minutes'));
     const client = gatewayOf(call);
     if (typeof client === 'number') return client;
+    const stranger = await signIn(call, client);
+    if (stranger !== undefined) return stranger;
     const answer = await client.call('delegations.lend', {
       body: {
         agent,

@@ -8,7 +8,7 @@ import type { Database, StateWatch, Transaction } from '../../../storage/index.t
 import { transact } from '../change.ts';
 import type { RecordControl } from '../contract.ts';
 import { digestOf } from '../digest.ts';
-import { proofKeyOf, wantsNonce } from '../sender-proofs.ts';
+import { type ProofKey, proofKeyOf, wantsNonce } from '../sender-proofs.ts';
 import type { Time } from '../time.ts';
 import {
   type Also,
@@ -50,6 +50,8 @@ export type VaultParts = RefreshParts & {
   report(problem: string, error: unknown): void;
 };
 
+/** Reading a key costs as much as signing with it. */
+const PROOF_KEYS = new WeakMap<Contents, ProofKey>();
 const TOPIC = 'vault';
 const USES_EVERY_MS = 30_000;
 const ENTRIES_MAX = 1_000;
@@ -304,7 +306,8 @@ class OpenVault implements Vault {
   /** A token that is bound to a key is shown with a proof of it, made for each message. */
   #proof({ contents }: Open, to: VaultUse['to'], access: Access | undefined): Pick<UpstreamCredential, 'proof'> {
     if (contents.kind !== 'connection' || contents.dpop_key === null || to.kind !== 'http') return {};
-    const key = proofKeyOf(new Secret(contents.dpop_key));
+    const key = PROOF_KEYS.get(contents) ?? proofKeyOf(new Secret(contents.dpop_key));
+    PROOF_KEYS.set(contents, key);
     const token = access?.token.reveal();
     return { proof: (method) => ({ dpop: new Secret(this.#parts.proofs.make(key, { method, url: to.url, token })) }) };
   }
