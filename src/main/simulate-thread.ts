@@ -22,6 +22,9 @@ type Told =
 
 type Given = { url: string; key: KeyObject; job: SimulationJob };
 
+/** However long the log is. What is read of it dies young, if there is room to. */
+const MEMORY = { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 512 };
+
 /** In the order of the scheduler, calls come first: on Linux a priority is a thread's own. */
 const NICE = 5;
 
@@ -29,7 +32,8 @@ export function simulateOnThread({ url, key }: Omit<Given, 'job'>): RunSimulatio
   return (job, progress) => {
     // A crash report tells the environment of each thread by itself, and secrets of the configuration stand there.
     const execArgv = ['--report-exclude-env'];
-    const worker = new Worker(new URL(import.meta.url), { workerData: { simulation: { url, key, job } }, execArgv });
+    const workerData = { simulation: { url, key, job } };
+    const worker = new Worker(new URL(import.meta.url), { workerData, execArgv, resourceLimits: MEMORY });
     const done = new Promise<SimulationResult>((resolve, reject) => {
       worker.on('message', (told: Told) => {
         if (told.kind === 'progress') progress(told.progress);

@@ -15,8 +15,10 @@ import {
 import { isRefusal } from '../core/refusal.ts';
 import { readDecisions } from './recorded.ts';
 
-/** Enough for a page to cost more than asking for it, and few enough for memory to stay small. */
-const ENTRIES_READ = 2_000;
+/** Enough for a page to cost more than asking for it, and few enough to be forgotten before the next garbage collection. */
+const ENTRIES_READ = 300;
+/** Between two words on how far it is. */
+const ENTRIES_TOLD = 5_000;
 
 /** Reads the log from `since` to its end as it is now, and asks both sets about each decision. */
 export async function simulate(
@@ -30,6 +32,7 @@ export async function simulate(
   const simulation = new Simulation(tried, other, grants);
   const [from, to] = [await archive.indexSince(since), await archive.size()];
   let compared = 0;
+  let told = 0;
   const wanted = (decided: Decided): boolean => {
     if (agent !== null && decided.agent.id !== agent) return false;
     if (!beside) return true;
@@ -39,6 +42,8 @@ export async function simulate(
   const range = { from, to, time: since, wanted, entries: ENTRIES_READ };
   for await (const { decisions, read } of readDecisions(archive, records, range)) {
     for (const recorded of decisions) simulation.take(recorded);
+    if (read - told < ENTRIES_TOLD && read < to - from) continue;
+    told = read;
     progress({ read, of: to - from, differences: simulation.differences });
   }
   const result = simulation.result();
