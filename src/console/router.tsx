@@ -17,6 +17,7 @@ import { Identities } from './shell/identities.tsx';
 import { Shell } from './shell/shell.tsx';
 
 const RECEIPT = /^rcp_[0-9a-v]{26}$/;
+const SIMULATION = /^sim_[0-9a-v]{26}$/;
 const SET = /^[0-9a-f]{8,64}$/;
 const RUN = /^run_[0-9a-v]{26}$/;
 
@@ -144,6 +145,16 @@ const policySuggestions = createRoute({
     }) as { agent?: string; job?: string; days?: number },
   component: lazyRouteComponent(() => import('./policies/suggestions.tsx'), 'SuggestionsPage'),
 });
+const policySimulate = createRoute({
+  getParentRoute: () => policies,
+  path: '/simulate',
+  validateSearch: ({ id, of }: Record<string, unknown>) =>
+    ({
+      ...(typeof id === 'string' && SIMULATION.test(id) ? { id } : {}),
+      ...(typeof of === 'string' && (of === 'draft' || SET.test(of)) ? { of } : {}),
+    }) as { id?: string; of?: string },
+  component: lazyRouteComponent(() => import('./policies/simulate.tsx'), 'SimulatePage'),
+});
 const policyVersions = createRoute({
   getParentRoute: () => policies,
   path: '/versions',
@@ -205,7 +216,14 @@ export const router = createRouter({
       live,
       exchange,
       status,
-      policies.addChildren([policiesInForce, policyEditor, policySuggestions, policyVersions, policyGrants]),
+      policies.addChildren([
+        policiesInForce,
+        policyEditor,
+        policySuggestions,
+        policySimulate,
+        policyVersions,
+        policyGrants,
+      ]),
       identitiesIndex,
       identities.addChildren([agents, runs, tools, people, vault, connections]),
     ]),

@@ -94,3 +94,20 @@ export const suggestionQuery = (agent: string, job: string, days: number) =>
     staleTime: SUGGEST_EVERY_MS,
     refetchOnWindowFocus: false,
   });
+
+const PROGRESS_EVERY_MS = 500;
+
+/** Polled while it runs; what it found never changes. */
+export const simulationQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['policy-simulation', id],
+    queryFn: ({ signal }) => ask('policy.simulation', { params: { id } }, signal),
+    refetchInterval: ({ state: { data } }) =>
+      data === undefined || data.state === 'running' ? PROGRESS_EVERY_MS : false,
+    refetchOnWindowFocus: false,
+  });
+
+export const simulationsQuery = queryOptions({
+  queryKey: ['policy-simulations'],
+  queryFn: ({ signal }) => ask('policy.simulations', {}, signal),
+});

@@ -12,6 +12,7 @@ import { Mark } from '../parts/marks.tsx';
 import { Failed, Refused, Skeleton } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
+import { ModeStep } from '../shell/mode-step.tsx';
 
 /** What stands between the agents and what they use, and whether it can be relied on. */
 export function StatusPage() {
@@ -59,6 +60,9 @@ function Summary({ status: { mode, upstreams, policy, log, in_flight, replica } 
           <Mark tone="alert" word="Revocations are not heard: nothing is forwarded" />
         )}
       </p>
+      <div className="self-start">
+        <ModeStep />
+      </div>
     </header>
   );
 }

@@ -1,11 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { lazy, Suspense, useMemo, useState } from 'react';
 import type { Output } from '../../api/contract/index.ts';
 import { dropDraft, dropEdit, putEdits, realEdits, useDraft, withEdits } from '../data/policy-draft.ts';
 import { policySchemaQuery, validateQuery, versionQuery, versionsQuery } from '../data/policy-queries.ts';
 import { useSettled } from '../data/use-settled.ts';
-import { Button } from '../parts/button.tsx';
+import { Button, ButtonLook } from '../parts/button.tsx';
 import { Command } from '../parts/copy.tsx';
 import { Empty, Failed, Skeleton } from '../parts/states.tsx';
 import { Bench } from './bench.tsx';
@@ -106,6 +106,11 @@ function Editor({ version: { version, files }, versions }: Props) {
           <Command line={'sallyport policy propose policies/ --reason "…"'} />
         </div>
         <span className="ml-auto flex gap-2">
+          {edits.length > 0 && (
+            <Link to="/policies/simulate" search={{ of: 'draft' }} className={ButtonLook}>
+              Simulate…
+            </Link>
+          )}
           {edits.length > 0 && (
             <Button kind="quiet" onClick={() => dropDraft()}>
               Discard

@@ -8,6 +8,7 @@ const IN_FORCE: Tab = { to: '/policies', label: 'In force', exact: true };
 const TABS: readonly Tab[] = [
   { to: '/policies/editor', label: 'Editor' },
   { to: '/policies/suggestions', label: 'Suggestions' },
+  { to: '/policies/simulate', label: 'Simulate' },
   { to: '/policies/versions', label: 'Versions' },
   { to: '/policies/grants', label: 'Grants' },
 ];

@@ -99,7 +99,7 @@ function Evidence({ clause: { evidence } }: { clause: SuggestedClause }) {
           key={receipt}
           to="/exchanges/$receipt"
           params={{ receipt }}
-          className="ml-2 text-accent hover:underline"
+          className="ml-2 text-accent underline"
           aria-label={`Example ${at + 1}: ${receipt}`}
         >
           example {at + 1}

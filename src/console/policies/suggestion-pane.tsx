@@ -138,16 +138,22 @@ type Edits = { base: string; source: Output<'policy.versions'>['source']; edits:
 function AsDraft({ accepted }: { accepted: Edits | undefined }) {
   const navigate = useNavigate();
   const nothing = accepted === undefined || accepted.edits.length === 0;
-  const go = () => {
+  const go = (to: '/policies/editor' | '/policies/simulate') => {
     if (accepted === undefined) return;
     dropDraft();
     putEdits(accepted.base, accepted.edits);
     const [first] = accepted.edits;
-    void navigate({ to: '/policies/editor', search: first === undefined ? {} : { file: first.name } });
+    if (to === '/policies/simulate') void navigate({ to, search: { of: 'draft' } });
+    else void navigate({ to, search: first === undefined ? {} : { file: first.name } });
   };
   return (
-    <Button onClick={() => go()} disabled={nothing}>
-      Edit
-    </Button>
+    <>
+      <Button onClick={() => go('/policies/editor')} disabled={nothing}>
+        Edit
+      </Button>
+      <Button onClick={() => go('/policies/simulate')} disabled={nothing}>
+        Simulate…
+      </Button>
+    </>
   );
 }

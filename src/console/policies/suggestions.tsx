@@ -11,6 +11,7 @@ import { Badge, Mark } from '../parts/marks.tsx';
 import { Empty, Failed, Skeleton } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
+import { ModeStep } from '../shell/mode-step.tsx';
 import { SuggestionPane } from './suggestion-pane.tsx';
 
 const route = getRouteApi('/shell/policies/suggestions');
@@ -90,6 +91,7 @@ function Head({
         </p>
       </div>
       <div className="flex flex-wrap items-center gap-2">
+        <ModeStep />
         <Choice
           legend="How far back"
           options={[

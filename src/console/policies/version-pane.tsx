@@ -101,6 +101,11 @@ function Steps({
       {state === 'active' && before !== null && (
         <Button onClick={() => onStep('rollback')}>Go back to the one before…</Button>
       )}
+      {state !== 'active' && (
+        <Link to="/policies/simulate" search={{ of: set }} className={ButtonLook}>
+          Simulate…
+        </Link>
+      )}
       <Link to="/policies/editor" search={{ set }} className={ButtonLook}>
         Open in the editor
       </Link>
