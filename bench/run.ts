@@ -21,7 +21,7 @@ const [name = ''] = positionals;
 const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
 if (!/^[a-z]+$/.test(name) || name === 'run' || !existsSync(file)) {
   process.stderr.write(
-    'npm run bench -- mcp | policy | audit | identity | revocation | suggest | why | simulate [--json] [--quick]\n',
+    'npm run bench -- mcp | policy | audit | identity | reload | revocation | suggest | why | simulate [--json] [--quick]\n',
   );
   process.exit(2);
 }

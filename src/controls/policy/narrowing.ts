@@ -42,8 +42,14 @@ function widensByGoing(policy: PolicySource): string[] {
   return asked.length === 0 ? [] : [`the permit ${policy.id} is gone or changed, and with it ${asked.join(', ')}`];
 }
 
+const FINGERPRINTS = new WeakMap<PolicySource['json'], string>();
+
 /** Of everything that the policy says; layout and comments are not part of it. Large integers are rounded in the JSON. */
 function fingerprint(policy: PolicySource): string {
+  const known = FINGERPRINTS.get(policy.json);
+  if (known !== undefined) return known;
   const large = integersIn(policy.text).filter((integer) => integer > Number.MAX_SAFE_INTEGER);
-  return `${JSON.stringify(policy.json)} ${large.join(' ')}`;
+  const made = `${JSON.stringify(policy.json)} ${large.join(' ')}`;
+  FINGERPRINTS.set(policy.json, made);
+  return made;
 }

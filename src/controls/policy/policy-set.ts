@@ -28,7 +28,7 @@ export interface PolicySet {
 
 /** @param text without errors: parsed, with ids that are unique. */
 export function createPolicySet(text: PolicyText): PolicySet {
-  const policies = text.policies.map((source, at) => loadedPolicy(compilePolicy(source, at), source));
+  const policies = text.policies.map((source, at) => ({ ...loaded(source), ordinal: at }));
   const reference = lazily(() => createOracle(text.policies));
   const left = policies.filter((policy) => policy.conjuncts === undefined);
   const rest = lazily(() => createOracle(left.map(({ source }) => source)));
@@ -64,6 +64,21 @@ export function createPolicySet(text: PolicyText): PolicySet {
       rest.made()?.release();
     },
   };
+}
+
+const COMPILED = new WeakMap<PolicySource['json'], CompiledPolicy>();
+const LOADED = new WeakMap<PolicySource, LoadedPolicy>();
+
+/** Compiled once, however many versions of a set it is part of, and wherever it stands in them. */
+function loaded(source: PolicySource): LoadedPolicy {
+  const known = LOADED.get(source);
+  if (known !== undefined) return known;
+  const before = COMPILED.get(source.json);
+  const compiled = before?.id === source.id ? before : compilePolicy(source, 0);
+  COMPILED.set(source.json, compiled);
+  const made = loadedPolicy(compiled, source);
+  LOADED.set(source, made);
+  return made;
 }
 
 function outcomeOf(answer: ReturnType<Oracle['evaluate']>, id: string): Result {

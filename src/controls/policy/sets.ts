@@ -249,14 +249,12 @@ export class Sets implements PolicySets {
   async #readFolder(occasion: 'start' | 'edit', author?: proposals.How): Promise<void> {
     const { files, problems } = await loadPolicies(this.#parts.folder);
     const cases = await loadPolicies(this.#parts.folder, '.test.yaml');
-    const text = readPolicies(files, this.#parts.fulfillable);
-    const found = [...problems, ...cases.problems, ...text.problems];
-    // An empty folder is a disk that is not mounted more often than a wish; stopping everything has its own verb.
-    if (!found.some(isError) && text.policies.length === 0) found.push(NO_POLICIES);
-    if (!found.some(isError)) found.push(...validatePolicies(text, this.#engine.registered));
     const set = { digest: digestOf(files), policies: files, tests: cases.files };
     const isActive = set.digest === this.#active.digest;
-    if (!found.some(isError) && !(isActive && (await this.#isTested(set)))) found.push(...failuresOf(set));
+    const found = [...problems, ...cases.problems];
+    const tested = isActive && found.length === 0 && (await this.#isTested(set));
+    const text = readPolicies(files, this.#parts.fulfillable);
+    if (!tested) found.push(...this.#problemsOf(set, text, found));
     // What is active is reported by `#activeProblems`, against the catalogs of that moment.
     this.#folderProblems = isActive ? found.filter(({ file }) => file.endsWith('.test.yaml')) : found;
     if (isActive) return this.#withdraw();
@@ -274,6 +272,17 @@ export class Sets implements PolicySets {
     // Another replica was quicker: what would this folder change about its set?
     await this.#follow();
     return this.#readFolder('start', author);
+  }
+
+  /** @param found before the texts were looked at: a file that cannot be read makes a set that nobody wrote. */
+  #problemsOf(set: StoredFolder, text: PolicyText, found: readonly PolicyProblem[]): PolicyProblem[] {
+    const problems = [...text.problems];
+    const isWrong = () => [...found, ...problems].some(isError);
+    // An empty folder is a disk that is not mounted more often than a wish; stopping everything has its own verb.
+    if (!isWrong() && text.policies.length === 0) problems.push(NO_POLICIES);
+    if (!isWrong()) problems.push(...validatePolicies(text, this.#engine.registered));
+    if (!isWrong()) problems.push(...failuresOf(set));
+    return problems;
   }
 
   /** The cases of what is active have passed, unless the folder has others by now; then those are kept once they pass. */

@@ -5,7 +5,9 @@ import { tooComplex } from './cedar/complexity.ts';
 import { splitPolicies } from './cedar/lexer.ts';
 import { lineStarts, type PolicySource, placeIn, problemOf, unitsOf } from './places.ts';
 import { readsDelegation } from './reads.ts';
+import { Remembered } from './remembered.ts';
 import type { PolicyFile, PolicyProblem } from './types.ts';
+import { GRANTS_FILE } from './vocabulary.ts';
 
 export type PolicyText = { files: readonly PolicyFile[]; policies: readonly PolicySource[]; problems: PolicyProblem[] };
 
@@ -23,12 +25,10 @@ export function readPolicies(
   const policies: PolicySource[] = [];
   const ids = new Map<string, PolicySource>();
   for (const file of files) {
-    for (const policy of readFile(file, problems)) {
-      problems.push(...readAnnotations(policy, fulfillable));
-      if (policy.effect === 'permit' && readsDelegation(policy)) {
-        const message = 'a permit may not read context.chain: who stands between gives nobody a right';
-        problems.push(problemOf(policy, message, 'Permit by the agent and context.run.subject; forbid by the chain.'));
-      }
+    const read = FILES.of(`${file.name}\u0000${file.text}`, () => readFile(file));
+    problems.push(...read.problems);
+    for (const policy of read.policies) {
+      problems.push(...ownProblems(policy, fulfillable));
       const earlier = ids.get(policy.id);
       if (earlier !== undefined) {
         const message = `the id is taken by ${earlier.file}:${earlier.line}`;
@@ -44,30 +44,62 @@ export function readPolicies(
   return { files, policies, problems };
 }
 
-function readFile(file: PolicyFile, problems: PolicyProblem[]): PolicySource[] {
-  const found: PolicySource[] = [];
+type FileRead = { policies: readonly PolicySource[]; problems: readonly PolicyProblem[] };
+type Parsed =
+  | Pick<PolicySource, 'json' | 'effect' | 'annotations'>
+  | { complaint: string }
+  | { errors: cedar.DetailedError[] };
+
+/** Files and policies are read once, however many versions of a set they are part of. */
+const FILES = new Remembered<FileRead>(8_000_000);
+const POLICIES = new Remembered<Parsed>(8_000_000);
+
+function readFile(file: PolicyFile): FileRead {
+  const policies: PolicySource[] = [];
+  const problems: PolicyProblem[] = [];
   const lines = lineStarts(file.text);
   for (const { start, end } of splitPolicies(file.text)) {
     const text = file.text.slice(start, end);
-    const complaint = tooComplex(text);
-    if (complaint !== undefined) {
-      problems.push(tooComplexProblem(file, start, complaint));
-      continue;
+    const parsed = POLICIES.of(text, () => parse(text));
+    if ('complaint' in parsed) problems.push(tooComplexProblem(file, start, parsed.complaint));
+    else if ('errors' in parsed) problems.push(...parsed.errors.map((error) => parseProblem(file, start, text, error)));
+    else {
+      const line = placeIn(lines, start).line;
+      const id = parsed.annotations['id'] ?? `${file.name}:${line}`;
+      policies.push({ id, text, ...parsed, file: file.name, line, offset: start });
     }
-    const answer = cedar.policyToJson(text);
-    if (answer.type === 'failure') {
-      problems.push(...answer.errors.map((error) => parseProblem(file, start, text, error)));
-      continue;
-    }
-    const { json } = answer;
-    const annotations = Object.fromEntries(
-      Object.entries(json.annotations ?? {}).map(([name, value]): [string, string] => [name, value ?? '']),
-    );
-    const line = placeIn(lines, start).line;
-    const id = annotations['id'] ?? `${file.name}:${line}`;
-    found.push({ id, text, json, effect: json.effect, file: file.name, line, offset: start, annotations });
   }
-  return found;
+  return { policies, problems };
+}
+
+function parse(text: string): Parsed {
+  const complaint = tooComplex(text);
+  if (complaint !== undefined) return { complaint };
+  const answer = cedar.policyToJson(text);
+  if (answer.type === 'failure') return { errors: answer.errors };
+  const { json } = answer;
+  const annotations = Object.fromEntries(
+    Object.entries(json.annotations ?? {}).map(([name, value]): [string, string] => [name, value ?? '']),
+  );
+  return { json, effect: json.effect, annotations };
+}
+
+type Fulfillable = Readonly<Record<string, readonly string[]>>;
+/** Policies in which nothing was found, wherever they stand. */
+const SOUND = new WeakMap<PolicySource['json'], Fulfillable>();
+
+/** What is wrong with a policy by itself. */
+function ownProblems(policy: PolicySource, fulfillable: Fulfillable): readonly PolicyProblem[] {
+  // Grants may be called what policies of a set may not.
+  const isGrant = policy.file === GRANTS_FILE;
+  if (!isGrant && SOUND.get(policy.json) === fulfillable) return [];
+  const problems = readAnnotations(policy, fulfillable);
+  if (policy.effect === 'permit' && readsDelegation(policy)) {
+    const message = 'a permit may not read context.chain: who stands between gives nobody a right';
+    problems.push(problemOf(policy, message, 'Permit by the agent and context.run.subject; forbid by the chain.'));
+  }
+  if (!isGrant && problems.length === 0) SOUND.set(policy.json, fulfillable);
+  return problems;
 }
 
 export function tooComplexProblem(file: PolicyFile, start: number, message: string): PolicyProblem {

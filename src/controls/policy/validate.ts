@@ -17,11 +17,19 @@ import type { PolicyProblem } from './types.ts';
 export function validatePolicies(text: PolicyText, registered: Registered): PolicyProblem[] {
   const problems: PolicyProblem[] = [];
   if (registered.servers.size === 0) problems.push(...nothingRegistered(text));
-  for (const group of groupByReach(text.policies, registered).values()) {
-    problems.push(...validateGroup(group, text));
+  const sound = SOUND.get(registered) ?? new WeakSet();
+  SOUND.set(registered, sound);
+  const unchecked = text.policies.filter(({ json }) => !sound.has(json));
+  for (const group of groupByReach(unchecked, registered).values()) {
+    const found = validateGroup(group, text);
+    if (found.length === 0) for (const { json } of group.policies) sound.add(json);
+    problems.push(...found);
   }
   return problems;
 }
+
+/** Policies in which nothing was found, against what is registered: another set with them need not ask again. */
+const SOUND = new WeakMap<Registered, WeakSet<PolicySource['json']>>();
 
 /** One warning for all of them: it is no policy's fault. */
 function nothingRegistered({ policies }: PolicyText): PolicyProblem[] {
