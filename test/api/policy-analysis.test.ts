@@ -93,3 +93,34 @@ test('lint and diff refuse a set that nobody has proposed', async () => {
   const { json } = await ask('diff', { after: { of: 'active' } });
   assert.equal((json() as { equal: boolean }).equal, true);
 });
+
+test('lint and diff answer for files as typed, against what is registered, and write nothing', async () => {
+  const { size } = plane.ledger.status();
+  const wide = `@id("all") @reason("r") permit (principal, action, resource);`;
+  const linted = await ask('lint', { subject: { of: 'files', ...file(wide) } });
+  assert.equal(linted.status, 200, linted.text);
+  const { findings } = linted.json() as { findings: { kind: string; policy: string; line: number }[] };
+  assert.deepEqual(
+    findings.map(({ kind, policy, line }) => [kind, policy, line]),
+    [['overbroad', 'all', 1]],
+  );
+  await plane.identity.agents.add({ id: 'triage', owner: 'ops', jobs: ['triage'] }, 'test');
+  const compared = await ask('diff', { after: { of: 'files', ...file(permit('context.args.path like "r*"')) } });
+  assert.equal(compared.status, 200, compared.text);
+  const { differences, equal } = compared.json() as {
+    equal: boolean;
+    differences: { kind: string; principals: string[]; witness: { args: object; command: string } }[];
+  };
+  assert.equal(equal, false);
+  assert.deepEqual([differences[0]?.kind, differences[0]?.principals], ['gain', ['triage']]);
+  assert.match(differences[0]!.witness.command, /^sallyport can triage tool\.call files\/read_text_file --args /);
+  await plane.ledger.drain();
+  const { receipts } = await plane.ledger.feed(size - 1, 100);
+  assert.ok(receipts.every(({ receipt }) => receipt.kind !== 'control' || !receipt.event.startsWith('policy.')));
+});
+
+test('a comparison with what does not load says where', async () => {
+  const { json } = await ask('diff', { after: { of: 'files', ...file('permit (principal') } });
+  const { problems, equal } = json() as { equal: boolean; problems: { line: number; severity: string }[] };
+  assert.deepEqual([equal, problems[0]?.line, problems[0]?.severity], [false, 1, 'error']);
+});

@@ -5,7 +5,7 @@ import { MAY_BE_FALSE, MAY_BE_TRUE, maskOf, type Result } from '../cedar/results
 import type { Cell } from './cell.ts';
 import { cellKey, type Ready, type Space, spaceOf } from './scoped.ts';
 import type { Steps } from './slices.ts';
-import { type Judgement, walk } from './walk.ts';
+import { type Budget, type Judgement, walk } from './walk.ts';
 
 /** Whether some request exists, asked of every cell that may bring one. */
 export type Answer = 'yes' | 'no' | 'unknown';
@@ -17,7 +17,12 @@ export type Wish = { policy: Ready; conjuncts?: readonly number[]; be: 'true' | 
 const CELLS_MAX = 200;
 
 /** @param listedOnly whether values that a schema does not list count as never sent. */
-export function* exists(places: readonly Place[], wishes: readonly Wish[], listedOnly = false): Steps<Answer> {
+export function* exists(
+  places: readonly Place[],
+  wishes: readonly Wish[],
+  budget: Budget,
+  listedOnly = false,
+): Steps<Answer> {
   const policies = wishes.map(({ policy }) => policy);
   if (policies.some(({ loaded }) => loaded.conjuncts === undefined)) return 'unknown';
   const seen = new Set<string>();
@@ -28,7 +33,7 @@ export function* exists(places: readonly Place[], wishes: readonly Wish[], liste
     seen.add(key);
     if (seen.size > CELLS_MAX) return 'unknown';
     const space = spaceOf(cell, policies, schema, listedOnly);
-    const { found, whole } = yield* walk(cell, space, ['it'], (environment, _assignment, complete) =>
+    const { found, whole } = yield* walk(cell, space, 1, budget, (environment, _assignment, complete) =>
       judge(wishes, space, environment, complete),
     );
     if (found.size > 0) return 'yes';

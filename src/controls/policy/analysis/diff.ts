@@ -12,7 +12,7 @@ import type { Registration } from './registration.ts';
 import { cellKey, inScope, type Ready, ready, resultOf, type Space, spaceOf } from './scoped.ts';
 import type { Steps } from './slices.ts';
 import type { SetDiff, Undecided } from './types.ts';
-import { type Judgement, walk } from './walk.ts';
+import { Budget, type Judgement, walk } from './walk.ts';
 import { type CellDifference, type DifferenceKind, tell, undecidedTold } from './words.ts';
 import { cellsOf, worldOf } from './world.ts';
 
@@ -37,8 +37,8 @@ export function* diffPolicies(
   }
 }
 
-/** Nodes of all walks together: what a diff may cost, whatever the sets are. */
-const WALKS_MAX = 20_000;
+/** Cases that are walked one by one; each has values to make before. */
+const WALKS_MAX = 5_000;
 
 export class Comparing {
   readonly #world;
@@ -48,6 +48,7 @@ export class Comparing {
   readonly #undecided: { cell: Cell; because: string }[] = [];
   /** What was found for a cell holds for each that its policies cannot tell from it. */
   readonly #known = new Map<string, Outcome>();
+  readonly #budget = new Budget();
   #compared = 0;
 
   constructor(old: PolicyText, now: PolicyText, registration: Registration) {
@@ -91,23 +92,23 @@ export class Comparing {
   /** The example of a like cell, asked anew; undefined where it does not hold here. */
   #again(known: Outcome | undefined, cell: Cell): Outcome | undefined {
     if (known === undefined) return undefined;
-    for (const [kind, assignment] of known.found) if (this.#confirm(cell, assignment) !== kind) return undefined;
+    for (const [what, assignment] of known.found) if (this.#confirm(cell, assignment) !== what) return undefined;
     return known;
   }
 
   *#compare(cell: Cell, policies: Apart, schema: Parameters<typeof spaceOf>[2]): Steps<Outcome> {
     if (this.#known.size >= WALKS_MAX) return { found: new Map(), because: `more than ${WALKS_MAX} different cases` };
     const space = spaceOf(cell, [...policies.gone, ...policies.come, ...policies.stay], schema);
-    const { found, whole } = yield* walk(cell, space, KINDS, (environment, assignment, complete) =>
+    const { found, whole } = yield* walk(cell, space, FOUND_MAX, this.#budget, (environment, assignment, complete) =>
       this.#judge(cell, space, policies, environment, assignment, complete),
     );
-    const kinds = found as ReadonlyMap<DifferenceKind, Assignment>;
-    if (found.size === KINDS.length) return { found: kinds, because: undefined };
     const { exact, because } = space.options;
-    return {
-      found: kinds,
-      because: !whole ? 'there are more combinations than were walked' : exact ? undefined : because,
-    };
+    if (whole) return { found, because: exact ? undefined : because };
+    const rest =
+      found.size >= FOUND_MAX
+        ? `there are more than ${FOUND_MAX} differences`
+        : 'there are more combinations than were walked';
+    return { found, because: rest };
   }
 
   #judge(
@@ -130,18 +131,21 @@ export class Comparing {
     if (open.length > 0 && !complete) {
       return { kind: 'open', slots: open.flatMap(({ policy }) => space.keysOf(policy)) };
     }
-    const kind = this.#confirm(cell, assignment);
-    return kind === undefined ? LEAVE : { kind: 'found', what: kind };
+    const what = this.#confirm(cell, assignment);
+    return what === undefined ? LEAVE : { kind: 'found', what };
   }
 
-  /** What the engine itself says of the request under both sets. */
-  #confirm(cell: Cell, assignment: Assignment): DifferenceKind | undefined {
+  /** What the engine itself says of the request under both sets: how they differ, and by which policies. */
+  #confirm(cell: Cell, assignment: Assignment): string | undefined {
     const request = requestOf(cell, assignment);
-    return kindOf(this.#old.engine.decide(request), this.#now.engine.decide(request));
+    const [before, after] = [this.#old.engine.decide(request), this.#now.engine.decide(request)];
+    const kind = kindOf(before, after);
+    return kind === undefined ? undefined : [kind, ...before.policies, '', ...after.policies].join(' ');
   }
 
   #note(cell: Cell, { found, because }: Outcome): void {
-    for (const [kind, assignment] of found) {
+    for (const [what, assignment] of found) {
+      const kind = what.slice(0, what.indexOf(' ')) as DifferenceKind;
       this.#found.push({ kind, cell, request: requestOf(cell, assignment), byJob: assignment.has('run.job') });
     }
     if (because !== undefined) this.#undecided.push({ cell, because });
@@ -154,10 +158,11 @@ function keyOf(cell: Cell, groups: readonly (readonly Ready[])[]): string {
   return `${JSON.stringify(met)} ${cellKey(cell, groups.flat())}`;
 }
 
-const KINDS: readonly DifferenceKind[] = ['gain', 'loss', 'change'];
+/** Differences by different policies that are told of one combination of who, what and on what. */
+const FOUND_MAX = 16;
 const LEAVE: Judgement = { kind: 'leave' };
 
-type Outcome = { found: ReadonlyMap<DifferenceKind, Assignment>; because: string | undefined };
+type Outcome = { found: ReadonlyMap<string, Assignment>; because: string | undefined };
 type Apart = { gone: readonly Ready[]; come: readonly Ready[]; stay: readonly Ready[] };
 type Asked = { policy: Ready; result: Result };
 

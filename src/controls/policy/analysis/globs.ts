@@ -21,7 +21,19 @@ export function partsOf(elements: readonly PatternElement[]): string[] {
   return parts;
 }
 
+const KNOWN = new Map<string, Samples>();
+const KNOWN_MAX = 100;
+
+/** Kept for the next cells, which ask the same mostly. */
 export function samplesOf(patterns: readonly (readonly string[])[], constants: readonly string[]): Samples {
+  const key = JSON.stringify([patterns, constants]);
+  const known = KNOWN.get(key) ?? makeSamples(patterns, constants);
+  if (KNOWN.size >= KNOWN_MAX) KNOWN.clear();
+  KNOWN.set(key, known);
+  return known;
+}
+
+function makeSamples(patterns: readonly (readonly string[])[], constants: readonly string[]): Samples {
   const wild = unique(patterns.filter((parts) => parts.length > 1));
   const plain = [...patterns.filter((parts) => parts.length === 1).map(([text]) => text ?? ''), ...constants];
   const found = reach(wild, plain);

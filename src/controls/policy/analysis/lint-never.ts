@@ -7,18 +7,24 @@ import type { Ready } from './scoped.ts';
 import type { Steps } from './slices.ts';
 import { type Slot, slotName, slotsOf } from './slots.ts';
 import { conjunctSpans, type Span } from './spans.ts';
+import type { Budget } from './walk.ts';
 import { listed } from './words.ts';
 
 /**
  * Why a policy's conditions can never hold: one of them cannot by itself, two exclude each other, or nothing that is
  * registered is as they ask.
  */
-export function* whyNever(policy: Ready, places: readonly Place[], free: readonly Place[]): Steps<Found> {
+export function* whyNever(
+  policy: Ready,
+  places: readonly Place[],
+  free: readonly Place[],
+  budget: Budget,
+): Steps<Found> {
   const conjuncts = policy.loaded.conjuncts ?? [];
   const spans = conjunctSpans(policy.source, conjuncts.length);
   const possible = function* (which: readonly number[], anywhere: boolean): Steps<boolean> {
     const wish = { policy, conjuncts: which, be: 'true' } as const;
-    return (yield* exists(anywhere ? free : places, [wish], !anywhere)) !== 'no';
+    return (yield* exists(anywhere ? free : places, [wish], budget, !anywhere)) !== 'no';
   };
   for (const at of conjuncts.keys()) {
     if (yield* possible([at], false)) continue;

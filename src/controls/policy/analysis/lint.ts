@@ -10,6 +10,7 @@ import { inScope, type Ready, ready } from './scoped.ts';
 import type { Steps } from './slices.ts';
 import { placeAt } from './spans.ts';
 import type { Finding, LintReport, Undecided } from './types.ts';
+import { Budget } from './walk.ts';
 import { cellsOf, type World, worldOf } from './world.ts';
 
 /** What is dead, contradictory or too broad. Says nothing of a policy that does what it seems to do. */
@@ -47,6 +48,7 @@ class Linting {
   readonly #registration: Registration;
   /** By policy, every cell that its head matches. */
   readonly #places = new Map<Ready, Place[]>();
+  readonly #budget = new Budget();
 
   constructor(files: readonly PolicyFile[], policies: readonly Ready[], world: World, registration: Registration) {
     this.#files = files;
@@ -110,14 +112,14 @@ class Linting {
     const unknown = unknownNames(policy, this.#world, this.#registration, this.#placesOf(policy).length > 0);
     this.#say(policy, ...unknown);
     if (this.#placesOf(policy).length === 0) return false;
-    const answer = yield* exists(this.#placesOf(policy), [{ policy, be: 'true' }], true);
+    const answer = yield* exists(this.#placesOf(policy), [{ policy, be: 'true' }], this.#budget, true);
     if (answer === 'yes') return true;
     if (answer === 'unknown') {
       this.#doubt(policy, 'whether its conditions can hold was not settled within the bound');
       return true;
     }
     if (unknown.length === 0)
-      this.#say(policy, yield* whyNever(policy, this.#placesOf(policy), this.#freePlaces(policy)));
+      this.#say(policy, yield* whyNever(policy, this.#placesOf(policy), this.#freePlaces(policy), this.#budget));
     return false;
   }
 
@@ -143,17 +145,25 @@ class Linting {
 
   /** Whether the forbid leaves anything of the permit. One that fails denies as well. */
   *#pass(permit: Ready, forbid: Ready): Steps<Answer> {
-    return yield* exists(this.#freePlaces(permit), [
-      { policy: permit, be: 'true' },
-      { policy: forbid, be: 'false' },
-    ]);
+    return yield* exists(
+      this.#freePlaces(permit),
+      [
+        { policy: permit, be: 'true' },
+        { policy: forbid, be: 'false' },
+      ],
+      this.#budget,
+    );
   }
 
   *#beyond(permit: Ready, other: Ready): Steps<Answer> {
-    return yield* exists(this.#freePlaces(permit), [
-      { policy: permit, be: 'true' },
-      { policy: other, be: 'not true' },
-    ]);
+    return yield* exists(
+      this.#freePlaces(permit),
+      [
+        { policy: permit, be: 'true' },
+        { policy: other, be: 'not true' },
+      ],
+      this.#budget,
+    );
   }
 
   /** Prohibitions overlap on purpose; only one that is there word for word is a slip. */

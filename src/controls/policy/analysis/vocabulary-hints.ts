@@ -33,6 +33,7 @@ const ANNOTATIONS: Readonly<Record<string, { on: 'permit' | 'forbid' | 'both'; a
   reason: { on: 'both', about: 'one sentence that says why it is there; required' },
   public: { on: 'both', about: 'what an agent may be told instead' },
   approve: { on: 'forbid', about: 'lifted by people: "team-dba quorum=2"' },
+  evidence: { on: 'permit', about: 'receipts of the calls that it was learnt from' },
   shadow: { on: 'both', about: 'evaluated and recorded, never enforced' },
 };
 

@@ -24,17 +24,28 @@ export type Walk = {
 const NODES_MAX = 20_000;
 const NODES_A_STEP = 32;
 
+/** What all walks of one analysis may cost together, whatever the policies are. */
+export class Budget {
+  #nodes = 400_000;
+
+  /** @returns false where nothing is left. */
+  take(): boolean {
+    this.#nodes -= 1;
+    return this.#nodes >= 0;
+  }
+}
+
 /**
  * Walks the requests of a cell, slot by slot, and turns back as soon as what is still open makes no difference. Ends early
- * when everything in `wanted` has been found.
+ * when `found_max` different things have been found.
  */
-export function* walk(cell: Cell, space: Space, wanted: readonly string[], judge: Judge): Steps<Walk> {
+export function* walk(cell: Cell, space: Space, found_max: number, budget: Budget, judge: Judge): Steps<Walk> {
   const found = new Map<string, Assignment>();
   const { slots } = space.slots;
   const stack: Map<string, Option>[] = [new Map()];
   let nodes = 0;
   while (stack.length > 0) {
-    if (nodes >= NODES_MAX) return { found, whole: false };
+    if (nodes >= NODES_MAX || !budget.take()) return { found, whole: false };
     nodes += 1;
     if (nodes % NODES_A_STEP === 0) yield;
     const assignment = stack.pop() as Map<string, Option>;
@@ -43,7 +54,7 @@ export function* walk(cell: Cell, space: Space, wanted: readonly string[], judge
     const judgement = judge(environmentFor(cell, slots, assignment), assignment, complete);
     if (judgement.kind === 'found') {
       if (!found.has(judgement.what)) found.set(judgement.what, assignment);
-      if (wanted.every((what) => found.has(what))) return { found, whole: true };
+      if (found.size >= found_max) return { found, whole: false };
     }
     if (judgement.kind !== 'open' || complete) continue;
     const next = firstOpen(space, judgement.slots, assignment);
