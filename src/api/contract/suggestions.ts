@@ -93,6 +93,11 @@ export const suggestion = z
     ...summary,
     clauses: z.array(suggestedClause),
     unused: z.array(unusedPrivilege),
+    /**
+     * Lists of which a policy can only say that all members are among those seen. Declared `each` under
+     * `upstreams.<server>.tools.<tool>`, every member is decided by itself, and its form can be learnt.
+     */
+    lists: z.array(z.strictObject({ tool: z.string(), argument: z.string(), why: z.enum(['records', 'form']) })),
     /** Where the clauses would stand: a file for `policy.propose`, with all of them. */
     file: z.strictObject({ name: z.string(), text: z.string() }),
     read,

@@ -18,7 +18,7 @@ export function suggestionHandlers({ suggestions }: ApiPorts): Pick<Handlers, Su
       if (found === undefined) {
         return refuse('not_found', `${params.agent} did nothing in ${params.job} in ${days} days that was permitted`);
       }
-      return { ...found, clauses: found.clauses.map(clause), unused: [...found.unused] };
+      return { ...found, clauses: found.clauses.map(clause), unused: [...found.unused], lists: [...found.lists] };
     },
   };
 }

@@ -106,7 +106,12 @@ function writeFiles({ terminal, json }: Call, folder: string, found: readonly Su
 function text(one: Suggestion, terminal: Terminal): string {
   const head = `${paint(terminal, 'bold', `${foreign(one.agent)} in ${foreign(one.job)}`)}: ${one.calls} calls in ${one.runs} runs, ${dateTime(one.first_seen)} to ${dateTime(one.last_seen)} UTC\n`;
   const unused = one.unused.map((privilege) => unusedText(privilege, terminal));
-  return [head, ...one.clauses.map((clause) => clauseText(clause, terminal)), ...unused].join('');
+  return [
+    head,
+    ...one.clauses.map((clause) => clauseText(clause, terminal)),
+    ...unused,
+    ...one.lists.map(listText),
+  ].join('');
 }
 
 function clauseText(
@@ -123,6 +128,11 @@ function clauseText(
   );
   const source = cedar.split('\n').map((line) => `    ${visibleText(line)}`);
   return [`${mark} ${foreign(resource)}: ${used}`, ...rules, ...source, ''].join('\n');
+}
+
+function listText({ tool, argument }: Suggestion['lists'][number]): string {
+  const [server, name] = [tool.slice(0, tool.indexOf('/')), tool.slice(tool.indexOf('/') + 1)];
+  return `The members of ${foreign(argument)} of ${foreign(tool)} could each be held to a form: declare each: [${foreign(argument)}] under upstreams.${foreign(server)}.tools.${foreign(name)}, and ask again after some runs.\n`;
 }
 
 function unusedText({ policy, file, line, age_days, own }: UnusedPrivilege, terminal: Terminal): string {

@@ -1,6 +1,7 @@
 import type { EntityRef } from '../../../core/principal.ts';
 import type { ArgumentRecord } from '../argument-types.ts';
 import type { PolicyListing } from '../types.ts';
+import { type ListAdvice, listsToSplit } from './elements.ts';
 import { type LearntCondition, type LearntTool, learn, type Pause } from './learn.ts';
 import {
   type AgentJob,
@@ -39,6 +40,8 @@ export type SuggestionList = { suggestions: readonly SuggestionSummary[]; read: 
 export type Suggestion = SuggestionSummary & {
   clauses: readonly SuggestedClause[];
   unused: readonly UnusedPermit[];
+  /** Lists whose members could each be held to something, were they declared so. */
+  lists: readonly ListAdvice[];
   file: { name: string; text: string };
   read: ReadReport;
 };
@@ -96,6 +99,7 @@ export function createSuggestions(parts: SuggestionsParts): Suggestions {
         ...summaryOf(own, seen),
         clauses,
         unused: unusedOf({ agent, job }, listed, seen, parts.clock.now()),
+        lists: listsToSplit(own, types),
         file: { name: fileName(agent, job), text: `${clauses.map(({ text }) => text).join('\n\n')}\n` },
         read: seen.read,
       };
