@@ -178,6 +178,29 @@ test('tokens that are bound to a key, where the server asks for them', LIMIT, as
   assert.deepEqual([...new Set(bound.seen.map(({ scheme }) => scheme))], ['DPoP']);
 });
 
+test(
+  'a token that the server accepts no more is renewed before a person is asked, with the same key',
+  LIMIT,
+  async () => {
+    const before_it = bound.seen.at(-1)?.token;
+    const { refreshes } = bound;
+    const made = refreshes.length;
+    await bound.revoke();
+    let said = '';
+    const codes = new Set<unknown>();
+    for (const until = Date.now() + 30_000; !said.includes('ada@') && Date.now() < until; ) {
+      const answer = await call(hers, 'bound');
+      said = answer.said;
+      codes.add(answer.code);
+    }
+    assert.match(said, /ada@notes/);
+    assert.ok(!codes.has('connection_missing'), [...codes].join());
+    assert.notEqual(bound.seen.at(-1)?.token, before_it);
+    assert.equal(bound.seen.at(-1)?.scheme, 'DPoP');
+    assert.equal(refreshes.length, made + 1);
+  },
+);
+
 test('an access token that ends is renewed, with each refresh token used once', LIMIT, async () => {
   await connect(short, 'short');
   const seen = new Set<string>();

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import * as library from 'oidc-provider/lib/provider.js';
 
-type Token = { accountId: string; jkt?: string; scope?: string; isValid: boolean };
+type Token = { accountId: string; jkt?: string; scope?: string; isValid: boolean; destroy(): Promise<void> };
 type Models = {
   AccessToken: { find(token: string): Promise<Token | undefined> };
   RefreshToken: { find(token: string): Promise<{ destroy(): Promise<void> } | undefined> };
@@ -115,6 +115,11 @@ export class SignedInServer {
   /** The person takes back, at the server, what they gave. */
   async forget(): Promise<void> {
     for (const token of this.refreshes) await (await this.#provider!.RefreshToken.find(token))?.destroy();
+  }
+
+  /** Its access tokens are over before their time. */
+  async revoke(): Promise<void> {
+    for (const token of this.issued) await (await this.#provider!.AccessToken.find(token))?.destroy();
   }
 
   async #listen(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
