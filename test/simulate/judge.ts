@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { seatOf } from '../../src/controls/audit/store.ts';
 import type { Row } from '../../src/storage/index.ts';
 import type { Call } from './call.ts';
 import { LogJudge } from './judge-log.ts';
@@ -50,7 +51,8 @@ export class Judge {
   readonly #server: Server;
   readonly #intentOf = new Map<string, string>();
   #version = 1;
-  #rowSeen = 0;
+  /** By epoch: the seat of the last receipt that was seen there. */
+  readonly #seen = new Map<number, number>();
 
   constructor(loop: Loop, server: Server) {
     this.#loop = loop;
@@ -67,16 +69,12 @@ export class Judge {
 
   /** After every commit, before anybody learns of it. */
   committed(): void {
-    const rows = this.#server.look<Row & { rowid: number; body: string }>(
-      'select rowid, body from audit_receipts where rowid > $1 order by rowid',
-      [this.#rowSeen],
-    );
+    const rows = this.#written();
     const isOther = this.truth.refresh();
     const bodies = rows.map(({ body }) => JSON.parse(body) as ReceiptBody);
     const version = this.#server.look<Row & { version: number }>(`select version from state where topic = '*'`)[0]!
       .version;
     for (const [at, body] of bodies.entries()) {
-      this.#rowSeen = rows[at]!.rowid;
       this.log.written(body, rows[at]!.body);
       this.#receipt(body, version);
     }
@@ -88,6 +86,20 @@ export class Judge {
     }
     this.#version = version;
     this.log.sequenced();
+  }
+
+  /** What the commit wrote: rows lie in the order of their seats, and a commit writes in one epoch. */
+  #written(): { body: string }[] {
+    const epochs = this.#server.look<Row & { epoch: number }>('select epoch from audit_epochs order by epoch');
+    return epochs.flatMap(({ epoch }) => {
+      const from = this.#seen.get(epoch) ?? seatOf(epoch, 0) - 1;
+      const rows = this.#server.look<Row & { seat: number; body: string }>(
+        'select seat, body from audit_receipts where seat > $1 and seat < $2 order by seat',
+        [from, seatOf(epoch + 1, 0)],
+      );
+      this.#seen.set(epoch, rows.at(-1)?.seat ?? from);
+      return rows;
+    });
   }
 
   #receipt(body: ReceiptBody, version: number): void {
