@@ -27,15 +27,15 @@ const TOOLS = [
     deep: { type: 'boolean' },
   }),
   tool('send', { to: { type: 'array', items: text }, body: text }),
-  tool('bulk', { rows: { type: 'array', items: { type: 'object' } }, kind: text }),
+  tool('bulk', { rows: { type: 'array', items: { type: 'object' } }, kind: text }, { additionalProperties: true }),
   tool('hidden', { path: text }),
   tool('sum', { limit: { type: 'integer' } }),
   tool('halted', { path: text }),
   tool('moved', { path: text }),
 ];
 
-function tool(name: string, properties: object) {
-  return { name, description: name, inputSchema: { type: 'object', properties } };
+function tool(name: string, properties: object, more: object = {}) {
+  return { name, description: name, inputSchema: { type: 'object', properties, ...more } };
 }
 
 /**

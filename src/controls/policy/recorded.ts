@@ -212,9 +212,8 @@ const DENIALS: ReadonlySet<string> = new Set<DenialCode>([
 /** What policy said, which is not always why the exchange ended: arguments may be at fault beside it. */
 export function effectOf(receipt: Decided): RecordedDecision['effect'] {
   if (receipt.observing !== undefined) return receipt.observing.would;
-  if (receipt.kind === 'intent') return 'permit';
   if (receipt.kind === 'hold') return 'hold';
-  if (isDenied(receipt)) return 'deny';
+  if (receipt.kind !== 'intent' && isDenied(receipt)) return 'deny';
   const isHeld = receipt.policy.obligations.some((obligation) => obligation.startsWith('approve@'));
   return isHeld ? 'hold' : 'permit';
 }

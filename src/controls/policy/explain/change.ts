@@ -19,20 +19,24 @@ export type Edit = { policy: string; file: string; before: PolicySource | undefi
 export type Refused = { named: Named; accesses: readonly Known[] };
 export type Known = Evaluated & { environment: NonNullable<Evaluated['environment']> };
 
+export type Words = 'kept' | 'pinned';
+
 const FILE_OF_NEW = 'exceptions.cedar';
 
 /**
  * What would have to be written to permit these accesses, and nothing beside them: every prohibition that stood in the way
  * gets an exemption for exactly them, and where no permit held, one is added after the nearest that did not.
+ * @param words `kept`: clauses of the nearest permit that held are written again; `pinned`: this call's values stand for them
+ *   too, since a clause may be one that would not load anew.
  * @returns undefined where Cedar cannot be made to say it.
  */
-export function editsFor(refused: readonly Refused[], taken: ReadonlySet<string>): Edit[] | undefined {
+export function editsFor(refused: readonly Refused[], taken: ReadonlySet<string>, words: Words): Edit[] | undefined {
   const edits: (Edit | undefined)[] = obstacles(refused).map((policy) => exemption(policy, refused));
   const ids = new Set(taken);
   for (const group of refused) {
     const accesses = unpermitted(group.accesses);
     if (accesses.length === 0) continue;
-    const added = newPermit({ ...group, accesses }, ids);
+    const added = newPermit({ ...group, accesses }, ids, words);
     if (added !== undefined) ids.add(added.policy);
     edits.push(added);
   }
@@ -87,10 +91,10 @@ function work({ request: { principal, run } }: Evaluated): Pin[] {
 }
 
 /** After the nearest permit in scope: its clauses that held stay, those that failed become this call's own values. */
-function newPermit({ named, accesses }: Refused, taken: ReadonlySet<string>): Edit | undefined {
+function newPermit({ named, accesses }: Refused, taken: ReadonlySet<string>, words: Words): Edit | undefined {
   const nearest = nearestPermit(accesses);
   const clauses = nearest?.conjuncts ?? [];
-  const kept = clauses.filter((one) => accesses.every((access) => holds(one, access)));
+  const kept = clauses.filter((one) => words === 'kept' && accesses.every((access) => holds(one, access)));
   const failed = clauses.filter((one) => !kept.includes(one));
   const shapes = accesses.map((access) => [...work(access), ...pinsOf(failed, access.environment)]);
   const asked = kept.filter(({ negated }) => !negated).map(({ expression }) => expression);

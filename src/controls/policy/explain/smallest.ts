@@ -8,7 +8,7 @@ import type { PolicyFile, PolicyProblem } from '../types.ts';
 import { validatePolicies } from '../validate.ts';
 import { FULFILLABLE } from '../vocabulary.ts';
 import { beginsWith, exactly, exemptionsOf, type Named } from './cedar-text.ts';
-import { type Edit, editsFor, type Known, namedBy } from './change.ts';
+import { type Edit, editsFor, type Known, namedBy, type Words } from './change.ts';
 import { type Evaluated, evaluate } from './evaluation.ts';
 import { changedAmong, othersThan } from './trial.ts';
 
@@ -36,9 +36,16 @@ export function smallestChange(
   registered: Registered,
   evaluated: readonly Evaluated[],
 ): SmallestChange | NoChange {
+  const first = changeIn('kept', { set, registered, evaluated });
+  return first.kind === 'change' ? first : changeIn('pinned', { set, registered, evaluated });
+}
+
+function changeIn(
+  words: Words,
+  { set, registered, evaluated }: Pick<Trial, 'set' | 'registered' | 'evaluated'>,
+): SmallestChange | NoChange {
   const refused = evaluated.filter(({ decision }) => decision.effect !== 'permit').filter(isKnown);
-  const taken = new Set(set.policies.map(({ id }) => id));
-  const edits = editsFor(groupsOf(refused), taken);
+  const edits = editsFor(groupsOf(refused), new Set(set.policies.map(({ id }) => id)), words);
   if (edits === undefined) return impossible('its clauses lie too deep for Cedar to write them again');
   const changed = changedText(set.text, edits);
   const [problem] = changed.problems;
