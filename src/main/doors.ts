@@ -202,6 +202,7 @@ export async function openPeopleSide(
       sets: controls.policy.sets,
       catalogs: () => agents.upstreams.catalogs(),
       agents: () => controls.identity.agents.list(),
+      servers: () => Object.keys(config().upstreams),
       each: (server, tool) => eachOf(config(), server, tool),
       fulfillable: FULFILLABLE,
     }),

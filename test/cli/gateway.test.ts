@@ -296,6 +296,20 @@ test('policies are listed with their reasons, and nothing is activated without a
   assert.match(err, /needs a person/);
 });
 
+test('lint and diff look at what is in force against what is registered', async () => {
+  const linted = await sallyport('policy', 'lint', '--live');
+  assert.equal(linted.code, 0, linted.out);
+  assert.match(linted.out, /no fault/);
+  const same = await sallyport('policy', 'diff', 'active', 'policies');
+  assert.equal(same.code, 0, same.err);
+  assert.match(same.out, /They permit the same/);
+  const gone = await sallyport('policy', 'diff', 'active', 'sample');
+  assert.match(gone.out, /- loss starter loses tool\.call on files\/read_text_file/);
+  const unknown = await sallyport('policy', 'diff', '0123456789abcdef', 'policies');
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.err, /not_found/);
+});
+
 test('checkpoint, log and a single receipt are verified; a changed proof is not', async () => {
   const receipt = JSON.parse((await sallyport('tail', '--no-follow', '--past', '1', '--json')).out).exchange.receipt;
   await sleep(1_300);

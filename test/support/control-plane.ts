@@ -196,6 +196,7 @@ export async function openControlPlane(options: ControlPlaneOptions = {}): Promi
       sets: policy.sets,
       catalogs: () => options.catalogs ?? [],
       agents: () => identity.agents.list(),
+      servers: () => [],
       fulfillable: FULFILLABLE,
     }),
     grants: policy.grants,

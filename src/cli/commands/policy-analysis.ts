@@ -204,5 +204,6 @@ async function registrationOf({ options }: Call, folders: readonly string[]): Pr
   return offlineRegistration(
     cases.flatMap(({ files }) => files),
     configHere(options)?.agents ?? {},
+    Object.keys(configHere(options)?.upstreams ?? {}),
   );
 }

@@ -284,4 +284,5 @@ export const HONEST: Readonly<Record<string, string>> = {
   ),
   'the same condition for two tools':
     call('a', 'files/read', 'context.args.path like "a/*"') + call('b', 'files/write', 'context.args.path like "a/*"'),
+  'a server that has not said yet what it offers': call('wakes', 'asleep/anything', 'context.args.path like "a*"'),
 };

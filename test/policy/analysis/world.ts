@@ -83,5 +83,11 @@ export const AGENTS: readonly KnownAgent[] = [
   agent('clerk', ['refund', 'triage'], ['support', 'audit']),
 ];
 
-export const WORLD: Registration = { catalogs: catalogs(), agents: AGENTS, complete: true, fulfillable: FULFILLABLE };
+export const WORLD: Registration = {
+  catalogs: catalogs(),
+  agents: AGENTS,
+  servers: ['asleep'],
+  complete: true,
+  fulfillable: FULFILLABLE,
+};
 export { TOOLS };

@@ -43,19 +43,25 @@ function unknown(policy: Ready, entity: EntityRef, world: World, registration: R
   ];
 }
 
-/** undefined where nobody knows which there are. */
-function knownOf(type: string, id: string, world: World, { catalogs, agents }: Registration): string[] | undefined {
+/** undefined where nobody knows which there are: a server that is configured may not have told yet what it offers. */
+function knownOf(
+  type: string,
+  id: string,
+  world: World,
+  { catalogs, agents, servers }: Registration,
+): string[] | undefined {
   if (type === 'Agent') return world.agentsKnown ? agents.map((agent) => agent.id) : undefined;
-  if (catalogs.length === 0) return undefined;
-  const servers = catalogs.map(({ server }) => server);
-  if (type === 'Server') return servers;
+  const known = [...new Set([...servers, ...catalogs.map(({ server }) => server)])];
+  if (known.length === 0) return undefined;
+  if (type === 'Server') return known;
   if (type !== 'Tool' && type !== 'Prompt') return undefined;
+  const slash = id.indexOf('/');
   // As a principal, `Tool::"github"` is the server itself.
-  if (!id.includes('/')) return servers;
-  const all = catalogs.flatMap(({ server, tools, prompts }) =>
-    (type === 'Tool' ? tools : prompts).map(({ name }) => `${server}/${name}`),
-  );
-  return all;
+  if (slash < 0) return known;
+  const catalog = catalogs.find(({ server }) => server === id.slice(0, slash));
+  if (catalog === undefined)
+    return known.includes(id.slice(0, slash)) ? undefined : known.map((server) => `${server}/…`);
+  return (type === 'Tool' ? catalog.tools : catalog.prompts).map(({ name }) => `${catalog.server}/${name}`);
 }
 
 function helpFor(what: string, id: string, meant: string | undefined, known: readonly string[]): string {

@@ -16,6 +16,7 @@ export type DeclaredAgent = { owner: string; version?: string; jobs: readonly st
 export function offlineRegistration(
   caseFiles: readonly PolicyFile[],
   declared: Readonly<Record<string, DeclaredAgent>>,
+  servers: readonly string[] = [],
 ): Registration {
   const cases = caseFiles
     .map(readCaseFile)
@@ -28,7 +29,13 @@ export function offlineRegistration(
     const { owner, version = '1', jobs, purposes = [] } = agent;
     agents.set(id, joined(agents.get(id), { id, owner, version, jobs, purposes }));
   }
-  return { agents: [...agents.values()], catalogs: mergedCatalogs(cases), complete: false, fulfillable: FULFILLABLE };
+  return {
+    agents: [...agents.values()],
+    catalogs: mergedCatalogs(cases),
+    servers,
+    complete: false,
+    fulfillable: FULFILLABLE,
+  };
 }
 
 /** A case that names nobody is about the first agent. Purposes are known where a case has one. */

@@ -17,6 +17,8 @@ export type AnalysisParts = {
   /** What is registered now. */
   catalogs(): readonly ServerCatalog[];
   agents(): readonly KnownAgent[];
+  /** Those that are configured, heard of or not. */
+  servers(): readonly string[];
   each?: Each;
   fulfillable: Readonly<Record<string, readonly string[]>>;
 };
@@ -31,7 +33,13 @@ export interface PolicyAnalysis {
 
 export function openAnalysis(parts: AnalysisParts): PolicyAnalysis {
   const { fulfillable } = parts;
-  const registration = () => ({ catalogs: parts.catalogs(), agents: parts.agents(), each: parts.each, complete: true });
+  const registration = () => ({
+    catalogs: parts.catalogs(),
+    agents: parts.agents(),
+    servers: parts.servers(),
+    each: parts.each,
+    complete: true,
+  });
   return {
     validate: (files) => checkPolicies(files, { catalogs: parts.catalogs(), fulfillable }),
     vocabulary: () => {

@@ -6,6 +6,8 @@ import type { KnownAgent } from './types.ts';
 export type Registration = {
   catalogs: readonly ServerCatalog[];
   agents: readonly KnownAgent[];
+  /** Servers that are configured. One that has not told yet what it offers has no catalog. */
+  servers: readonly string[];
   /** Whether this is all that there is: a gateway knows, a folder of files does not. */
   complete: boolean;
   each?: Each | undefined;
