@@ -106,7 +106,15 @@ function authorization(): void {
   expect(scenarios.length > 0, `${scenarios.length} auth/* scenarios for clients`);
   const only = process.argv.slice(2).filter((word) => word.startsWith('auth/'));
   const wanted = scenarios.filter(({ name }) => only.length === 0 || only.includes(name));
-  for (const { name, at } of wanted) for (const revision of quick ? at.slice(-1) : at) asClient(name, revision);
+  const failed_before = wrong;
+  let runs = 0;
+  for (const { name, at } of wanted) {
+    for (const revision of quick ? at.slice(-1) : at) {
+      asClient(name, revision);
+      runs += 1;
+    }
+  }
+  console.log(`     ${runs - (wrong - failed_before)} of ${runs} runs of ${wanted.length} scenarios for clients pass`);
 }
 
 function asClient(name: string, at: string): void {
