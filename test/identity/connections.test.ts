@@ -265,7 +265,9 @@ test('what the gateway says of itself as a client', LIMIT, async () => {
   assert.deepEqual(said['grant_types'], ['authorization_code', 'refresh_token']);
 });
 
-test('who ends it has the next call refused; nothing that was given is anywhere in clear', LIMIT, async () => {
+test('who ends it has the next call refused, and who leaves is forgotten; nothing that was given is anywhere in clear', {
+  timeout: 120_000,
+}, async () => {
   const listed = await ada.client.call('connections.list', {});
   assert.ok(listed.kind === 'ok');
   const own = listed.value.connections.filter(({ holder, made }) => holder === 'me' && made !== null);
@@ -283,6 +285,17 @@ test('who ends it has the next call refused; nothing that was given is anywhere 
   assert.equal(ended.kind, 'ok', JSON.stringify(ended));
   assert.equal((await call(hers, 'notes')).code, 'connection_missing');
   assert.match((await call(his, 'notes')).said, /bob@notes/);
+  const people = await ada.client.call('people.list', {});
+  const left = people.kind === 'ok' ? people.value.people.find(({ name }) => name === 'bob') : undefined;
+  const removed = await ada.client.call('people.remove', { params: { person: left!.id } });
+  assert.equal(removed.kind, 'ok', JSON.stringify(removed));
+  let of_bob = true;
+  for (const until = Date.now() + 60_000; of_bob && Date.now() < until; ) {
+    const now = await ada.client.call('vault.list', {});
+    of_bob = now.kind !== 'ok' || now.value.entries.some(({ users }) => users.includes(left!.id));
+    if (of_bob) await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assert.ok(!of_bob, 'what was given to somebody who left is kept no more');
   const again = await ada.client.call('connections.end', { params: { holder: 'me', upstream: 'notes' } });
   assert.equal(again.kind === 'failure' && again.problem.code, 'not_found');
 });

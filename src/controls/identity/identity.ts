@@ -92,7 +92,7 @@ export async function openIdentity(given: IdentityParts): Promise<Identity> {
   const issuing = { runs, grants: [exchange], workloads, svids: spiffe?.svids };
   const authorization = openAuthorizationServer({ ...parts, ...issuing });
   const manifests = await openManifests(parts);
-  const endSweeps = sweepRepeatedly(parts, signingKeys);
+  const endSweeps = sweepRepeatedly(parts, signingKeys, () => held.offered.connections.endLeft());
   return {
     signals,
     signingKeys,
@@ -166,7 +166,11 @@ function follow({ state, standing }: ChangeParts, signingKeys: KeptSigningKeys):
 }
 
 /** Says that this replica is here and forgets what has expired, never on a request's time. */
-function sweepRepeatedly(parts: ChangeParts & IdentityParts, signingKeys: KeptSigningKeys): () => void {
+function sweepRepeatedly(
+  parts: ChangeParts & IdentityParts,
+  signingKeys: KeptSigningKeys,
+  endLeft: () => Promise<void>,
+): () => void {
   const { clock, db, time, standing, report } = parts;
   let cancel = (): void => {};
   let closed = false;
@@ -184,6 +188,7 @@ function sweepRepeatedly(parts: ChangeParts & IdentityParts, signingKeys: KeptSi
       await pruneForeignRuns(db, now - FOREIGN_RUN_IDLE_MS_MAX);
       await pruneHops(db, now - CLAIM_MS_KEPT);
       await pruneArtefacts(db, now - CLAIM_MS_KEPT);
+      await endLeft();
       await pruneIdTokens(db, now);
       await pruneFlows(db, now - CLAIM_MS_KEPT);
       await prunePeople(db, now, now - SESSION_IDLE_MS_MAX);

@@ -15,6 +15,7 @@ import {
   findConnection,
   findForLists,
   listConnections,
+  listLeft,
   putConnection,
   saveChallenge,
 } from './store.ts';
@@ -86,7 +87,11 @@ export function openConnections(parts: ConnectionParts): Connections & { close()
     },
     endsAt: async ({ upstream, holder }) =>
       (await parts.vault.find(entryName(upstream, holder)))?.access_expires_at ?? null,
-    end: (server, holder, person) => end(server, holder, person, parts),
+    end: (server, holder, person) => end(server, holder, `person:${person.id}`, parts),
+    async endLeft() {
+      for (const { upstream, holder } of await listLeft(parts.db, GATEWAY))
+        await end(upstream, holder, 'gateway', parts);
+    },
   };
 }
 
@@ -148,10 +153,9 @@ async function keep(
 async function end(
   upstream: string,
   holder: string,
-  person: Subject,
+  by: string,
   { vault, record }: ConnectionParts,
 ): Promise<Refusal | undefined> {
-  const by = `person:${person.id}`;
   const removed = await vault.disconnect(entryName(upstream, holder), async (tx, entry) => {
     await deleteConnection(tx, upstream, holder);
     const payload = { upstream, holder };

@@ -72,4 +72,6 @@ export interface Connections {
   /** When the access token at hand ends. */
   endsAt(of: Connection): Promise<number | null>;
   end(server: string, holder: string, person: Subject): Promise<Refusal | undefined>;
+  /** Those of people who have no account any more: nothing of them is kept. */
+  endLeft(): Promise<void>;
 }

@@ -93,6 +93,16 @@ export async function listConnections(sql: Sql, holder: string): Promise<Connect
   return rows.map(readRow);
 }
 
+/** Of people who have no account any more. */
+export async function listLeft(sql: Sql, own: string): Promise<Connection[]> {
+  const rows = await sql.query<ConnectionRow>(
+    `select ${COLUMNS} from identity_connections c
+     where c.holder <> $1 and not exists (select 1 from identity_people p where p.id = c.holder)`,
+    [own],
+  );
+  return rows.map(readRow);
+}
+
 export async function deleteConnection(tx: Transaction, upstream: string, holder: string): Promise<boolean> {
   const rows = await tx.query(
     'delete from identity_connections where upstream = $1 and holder = $2 returning upstream',
