@@ -37,16 +37,22 @@ export async function run({ quick, progress }: Options): Promise<Report> {
     // What is new is compiled and cached by now, and the first window is warm.
     await load.window(2_000, false);
     load.forget();
+    const cpu = { calm_us: 0, busy_us: 0 };
+    const used = async (): Promise<number> => (await world.gateway.usage()).cpu_us;
     for (let k = 2; k < all + 2; k += each) {
       progress(`${k - 2} of ${all} versions`);
       const window_ms = (1_000 * each) / RELOADS_A_SECOND;
+      const begun = await used();
       await load.window(window_ms, false);
+      const between = await used();
       const last = Math.min(k + each, all + 2);
       await Promise.all([load.window(window_ms, true), reloads(world, k, last, versions, took)]);
+      cpu.calm_us += between - begun;
+      cpu.busy_us += (await used()) - between;
     }
     await load.close();
     const receipts = readReceipts(await world.stopGateway());
-    return reportOf(load, { versions, took, receipts });
+    return reportOf(load, { versions, took, receipts, cpu });
   } finally {
     await world.close();
   }
@@ -169,9 +175,15 @@ function readReceipts(path: string): Map<string, Receipt> {
   );
 }
 
-type Found = { versions: Map<string, number>; took: readonly number[]; receipts: Map<string, Receipt> };
+type Found = {
+  versions: Map<string, number>;
+  took: readonly number[];
+  receipts: Map<string, Receipt>;
+  /** Of the gateway, in windows with as many calls each. */
+  cpu: { calm_us: number; busy_us: number };
+};
 
-function reportOf(load: Load, { versions, took, receipts }: Found): Report {
+function reportOf(load: Load, { versions, took, receipts, cpu }: Found): Report {
   const { seen, dropped } = load;
   const calm = latencies(seen.filter(({ reloading }) => !reloading));
   const busy = latencies(seen.filter(({ reloading }) => reloading));
@@ -199,6 +211,7 @@ function reportOf(load: Load, { versions, took, receipts }: Found): Report {
         calls: seen.length,
         reload_p50_ms: rounded(quantile(sorted, 0.5)),
         reload_p99_ms: rounded(quantile(sorted, 0.99)),
+        reload_cpu_ms: rounded((cpu.busy_us - cpu.calm_us) / 1_000 / took.length),
       },
     },
     bars,

@@ -51,8 +51,8 @@ function codeOf(error: unknown): string {
 const SETTLE_MS = 300;
 /** Network disks and mounted secrets tell nothing of changes. */
 const POLL_MS = 2_000;
-/** Policies, and the entities beside those of other applications. */
-const WATCHED = /\.(?:cedar|json)$/;
+/** Policies with their cases, and the entities beside those of other applications. */
+const WATCHED = /\.(?:cedar|json|test\.yaml)$/;
 
 /** Calls `changed` when names, sizes or times of the folder's policies differ. The returned function ends it. */
 export function watchFolder(folder: string, clock: Clock, changed: () => void): () => void {
