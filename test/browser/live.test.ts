@@ -109,7 +109,7 @@ describe('the console in a browser', { skip: withoutBrowser }, () => {
     const story = page.getByRole('complementary', { name: 'Why' });
     await story.getByText('No policy permits that, so it was refused.').waitFor();
     await story.getByText('policy_denied', { exact: true }).waitFor();
-    await story.getByText('Paths below reports/ may be read.').first().waitFor();
+    await story.getByText('Paths below reports/ may be read.', { exact: true }).first().waitFor();
     assert.match(page.url(), /receipt=rcp_/);
     assert.ok(await story.getByText(/^sallyport why rcp_/).isVisible());
   });

@@ -111,3 +111,18 @@ export const simulationsQuery = queryOptions({
   queryKey: ['policy-simulations'],
   queryFn: ({ signal }) => ask('policy.simulations', {}, signal),
 });
+
+export const shadowQuery = queryOptions({
+  queryKey: ['policy-shadow'],
+  queryFn: ({ signal }) => ask('policy.shadow', {}, signal),
+  refetchInterval: LIST_EVERY_MS,
+});
+
+/** Counting reads receipts back and leaves one, so it is asked for again by hand. */
+export const shadowDifferencesQuery = (set: string) =>
+  queryOptions({
+    queryKey: ['policy-shadow-differences', set],
+    queryFn: ({ signal }) => ask('policy.shadow.differences', {}, signal),
+    staleTime: SUGGEST_EVERY_MS,
+    refetchOnWindowFocus: false,
+  });

@@ -1,5 +1,5 @@
 import { getRouteApi } from '@tanstack/react-router';
-import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import type { Filters } from '../../api/contract/index.ts';
 import { useKeys } from '../data/keys.ts';
 import { LiveStore } from '../data/live-store.ts';
@@ -8,9 +8,11 @@ import { ExchangeList } from './exchange-list.tsx';
 import { keepValid } from './filter-words.ts';
 import { LiveFoot } from './live-foot.tsx';
 import { LiveHead } from './live-head.tsx';
-import { StoryPane } from './story-pane.tsx';
 
 const route = getRouteApi('/shell/live');
+
+const loadStory = () => import('./story-pane.tsx');
+const StoryPane = lazy(async () => ({ default: (await loadStory()).StoryPane }));
 
 /** Exchanges as they happen. The address holds everything that is needed to show a colleague the same. */
 export function LivePage() {
@@ -29,6 +31,8 @@ export function LivePage() {
   useEffect(() => {
     if (ended) signedOut();
   }, [ended]);
+  // The list is there first; a story that is opened is there at once all the same.
+  useEffect(() => void loadStory(), []);
   useEffect(() => store.hold(paused || reading || open !== undefined), [store, paused, reading, open]);
   useKeys([
     ['j', () => step(1)],
@@ -66,7 +70,9 @@ export function LivePage() {
         <LiveFoot filters={filters} snapshot={snapshot} />
       </section>
       {open !== undefined && (
-        <StoryPane receipt={open} state={store.find(open)?.state} onClose={() => show(undefined)} />
+        <Suspense fallback={null}>
+          <StoryPane receipt={open} state={store.find(open)?.state} onClose={() => show(undefined)} />
+        </Suspense>
       )}
     </div>
   );

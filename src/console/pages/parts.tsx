@@ -1,7 +1,8 @@
-import type { ReactNode } from 'react';
+import { lazy, type ReactNode, Suspense } from 'react';
 import { DECISIONS, PART_STATES, STATES } from '../../api/contract/index.ts';
 import { ApiError } from '../data/client.ts';
 import { Button, Key } from '../parts/button.tsx';
+import { CedarBlock } from '../parts/cedar.tsx';
 import { Choice } from '../parts/choice.tsx';
 import { Command, Id } from '../parts/copy.tsx';
 import { Change, Diff } from '../parts/diff.tsx';
@@ -9,6 +10,7 @@ import { Card, Fact, Facts } from '../parts/facts.tsx';
 import { Area, CodeField, Field } from '../parts/field.tsx';
 import { HourPlot } from '../parts/hour-plot.tsx';
 import { Json } from '../parts/json.tsx';
+import { Left } from '../parts/left.tsx';
 import { Badge, DecisionMark, Mark, PinMark, StateMark } from '../parts/marks.tsx';
 import { Row, Rows } from '../parts/pane.tsx';
 import { StagePlot } from '../parts/stage-plot.tsx';
@@ -17,6 +19,12 @@ import { Lines, Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
 import { Wordmark } from '../parts/wordmark.tsx';
 
+const CodeEditor = lazy(() => import('../editor/code-editor.tsx'));
+
+const POLICY = `@id("reads")
+@reason("Triage reads reports.")
+permit (principal == Agent::"triage", action, resource)
+when { context.args.path like "reports/*" };`;
 const HOSTILE = 'invoice\u202egnp.exe \u001b[2J\u200bzero <img src=x onerror=alert(1)> \u{e0041}tag';
 const REFUSAL = new ApiError({
   kind: 'failure',
@@ -136,6 +144,30 @@ export function PartsPage() {
       <Shown name="Diff">
         <Change path="/description" before="Reads one report." after={`Reads one repоrt.\u200b Then ${HOSTILE}`} />
         <Diff before={'permit (a)\nwhen { x };'} after={'permit (a)\nwhen { y };\n'} />
+      </Shown>
+      <Shown name="Long diff">
+        <Diff before={`${'// alike\n'.repeat(12)}a`} after={`${'// alike\n'.repeat(12)}b`} />
+      </Shown>
+      <Shown name="Policy">
+        <CedarBlock value={POLICY} />
+      </Shown>
+      <Shown name="Code editor">
+        <div className="h-48 overflow-hidden rounded-medium border border-line">
+          <Suspense fallback={<Skeleton rows={4} />}>
+            <CodeEditor
+              label="A policy, as text"
+              name="a.cedar"
+              value={`${POLICY}\n// ${HOSTILE}`}
+              onChange={() => undefined}
+              problems={[{ severity: 'error', line: 4, column: 8, message: 'Something is wrong here.', help: null }]}
+              schema={undefined}
+            />
+          </Suspense>
+        </div>
+      </Shown>
+      <Shown name="Time left">
+        <Left until={Date.now() + 5_400_000} />
+        <Left until={Date.now() - 1} />
       </Shown>
       <Shown name="Command">
         <Command line="sallyport why rcp_0123456789abcdefghijklmnop" />

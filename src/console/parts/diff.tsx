@@ -12,21 +12,58 @@ const INK: Record<DiffLine['kind'], string> = {
   new: 'bg-permit-soft text-permit',
 };
 
+/** Lines around a change that are shown as they are; what is alike beyond them is folded. */
+const AROUND = 3;
+
+type Placed = DiffLine & { at: number };
+
 /** What stays, what goes, what comes: by a sign and a word, which the colour only repeats. */
 export function Diff({ before, after }: { before: string | null; after: string | null }) {
+  const lines = diffLines(before, after).map((line, at) => ({ ...line, at }));
   return (
     <div className="scrolls rounded-medium border border-line bg-surface py-1.5 font-mono text-small leading-5">
-      {diffLines(before, after)
-        .map((line, at) => ({ ...line, at }))
-        .map(({ kind, text, at }) => (
-          <div key={at} className={classes('flex min-h-[1lh] gap-2 px-3', INK[kind])}>
-            <span aria-hidden="true" className="w-3 shrink-0 select-none">
-              {SIGN[kind]}
-            </span>
-            <span className="sr-only">{WORD[kind]}</span>
-            <Text value={text} />
-          </div>
-        ))}
+      {folded(lines).map((part) =>
+        Array.isArray(part) ? <Alike key={part[0]?.at} lines={part} /> : <Line key={part.at} line={part} />,
+      )}
+    </div>
+  );
+}
+
+/** Long runs of lines that stay, each as one. */
+function folded(lines: readonly Placed[]): (Placed | Placed[])[] {
+  const near = (at: number) =>
+    lines.slice(Math.max(0, at - AROUND), at + AROUND + 1).some(({ kind }) => kind !== 'same');
+  const parts: (Placed | Placed[])[] = [];
+  for (const line of lines) {
+    const last = parts.at(-1);
+    if (near(line.at)) parts.push(line);
+    else if (Array.isArray(last)) last.push(line);
+    else parts.push([line]);
+  }
+  return parts;
+}
+
+function Alike({ lines }: { lines: readonly Placed[] }) {
+  return (
+    <details>
+      <summary className="px-3 font-sans text-faint hover:bg-hover">
+        {lines.length === 1 ? 'One line alike' : `${lines.length} lines alike`}
+      </summary>
+      {lines.map((line) => (
+        <Line key={line.at} line={line} />
+      ))}
+    </details>
+  );
+}
+
+function Line({ line: { kind, text } }: { line: Placed }) {
+  return (
+    <div className={classes('flex min-h-[1lh] gap-2 px-3', INK[kind])}>
+      <span aria-hidden="true" className="w-3 shrink-0 select-none">
+        {SIGN[kind]}
+      </span>
+      <span className="sr-only">{WORD[kind]}</span>
+      <Text value={text} />
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import type { DifferenceExample, DifferenceGroup } from '../../api/contract/index.ts';
-import { number } from '../data/format.ts';
+import { number, splitResource } from '../data/format.ts';
 import { Fact, Facts, Section } from '../parts/facts.tsx';
 import { DecisionMark } from '../parts/marks.tsx';
 import { Text } from '../parts/text.tsx';
@@ -32,15 +32,21 @@ export function DifferenceGroupView({ title, group }: { title: string; group: Di
   );
 }
 
+const NAMES_SHOWN = 6;
+
+/** The most frequent first; what is rarer is counted. */
 function Names({ tally: { names, others } }: { tally: DifferenceGroup['agents'] }) {
+  const shown = names.slice(0, NAMES_SHOWN);
+  const rest = names.slice(NAMES_SHOWN).reduce((sum, { count }) => sum + count, others);
   return (
     <ul className="flex flex-wrap gap-x-4 gap-y-0.5">
-      {names.map(({ name, count }) => (
+      {shown.map(({ name, count }) => (
         <li key={name}>
-          <Text value={name} className="font-mono text-small" /> <span className="text-faint">{number(count)}</span>
+          <Text value={splitResource(name).name} className="font-mono text-small" />{' '}
+          <span className="text-faint">{number(count)}</span>
         </li>
       ))}
-      {others > 0 && <li className="text-faint">others {number(others)}</li>}
+      {rest > 0 && <li className="text-faint">and {number(rest)} with others</li>}
     </ul>
   );
 }

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Grant } from '../../api/contract/index.ts';
 import { ask } from '../data/client.ts';
-import { listOf } from '../data/format.ts';
+import { listOf, shellWord } from '../data/format.ts';
 import { useNames } from '../data/names.ts';
 import { useAction } from '../data/use-action.ts';
 import { verbOf } from '../data/verbs.ts';
@@ -109,7 +109,7 @@ function EndGrant({ grant, onClose }: { grant: Grant; onClose: () => void }) {
         onChange={(event) => setReason(event.target.value)}
       />
       <Refused error={end.error} />
-      <Command line={`sallyport grant end ${grant.id} --reason "${reason || '…'}"`} />
+      <Command line={`sallyport grant end ${grant.id} --reason ${shellWord(reason || '…')}`} />
       <Actions>
         <Button onClick={onClose}>Cancel</Button>
         <Button kind="stop" type="submit" busy={end.busy} disabled={reason === ''}>

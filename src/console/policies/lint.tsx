@@ -46,7 +46,7 @@ export function Lint({ set }: { set: string }) {
         </p>
       ))}
       <div className="mt-2">
-        <Command line="sallyport policy lint" />
+        <Command line="sallyport policy lint --live" />
       </div>
     </Section>
   );
@@ -68,9 +68,11 @@ function Finding({
           <Text value={help} />
         </p>
       </div>
-      <Link to="/policies/editor" search={{ file }} className="font-mono text-accent text-small hover:underline">
-        <Text value={`${file}:${line}`} />
-      </Link>
+      {file.endsWith('.cedar') && (
+        <Link to="/policies/editor" search={{ file }} className="font-mono text-accent text-small hover:underline">
+          <Text value={`${file}:${line}`} />
+        </Link>
+      )}
     </li>
   );
 }

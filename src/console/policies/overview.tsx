@@ -18,6 +18,7 @@ import { OpenGrants } from './open-grants.tsx';
 import { PolicyList } from './policy-list.tsx';
 import { PolicyPane } from './policy-pane.tsx';
 import { Proposals } from './proposals.tsx';
+import { ShadowLine } from './shadow.tsx';
 
 const route = getRouteApi('/shell/policies/');
 
@@ -59,6 +60,7 @@ export function PoliciesPage() {
           <Summary policy={policy.data} />
           <Problems problems={policy.data.problems} />
           <Proposals policy={policy.data} />
+          <ShadowLine />
           <OpenGrants />
           <Lint set={policy.data.active.set} />
           <Section

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { Output, Proposal } from '../../api/contract/index.ts';
 import { ask } from '../data/client.ts';
+import { shellWord } from '../data/format.ts';
 import { useAction } from '../data/use-action.ts';
 import { Button } from '../parts/button.tsx';
 import { Command, Id } from '../parts/copy.tsx';
@@ -68,7 +69,7 @@ function Activate({ proposal, onClose }: { proposal: Proposal; onClose: () => vo
         It is in force on every replica within a second. It needs a code from your authenticator.
       </p>
       <Refused error={activate.error} />
-      <Command line={`sallyport policy activate ${proposal.set.slice(0, 12)} --reason "${reason || '…'}"`} />
+      <Command line={`sallyport policy activate ${proposal.set.slice(0, 12)} --reason ${shellWord(reason || '…')}`} />
       <Actions>
         <Button onClick={onClose}>Cancel</Button>
         <Button kind="primary" type="submit" busy={activate.busy} disabled={reason === ''}>

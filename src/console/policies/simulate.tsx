@@ -18,6 +18,7 @@ import { Failed, Refused, Skeleton } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
 import { Ago } from '../parts/time.tsx';
 import { Propose } from './propose.tsx';
+import { ShadowDialog, ShadowSection, type Subject } from './shadow.tsx';
 import { SimulationView } from './simulation-view.tsx';
 
 const route = getRouteApi('/shell/policies/simulate');
@@ -47,6 +48,7 @@ export function SimulatePage() {
         </header>
         <Begin onBegun={show} />
         {id === undefined ? <Recent /> : <Shown id={id} />}
+        <ShadowSection />
       </div>
     </div>
   );
@@ -74,16 +76,23 @@ function Begin({ onBegun }: { onBegun: (id: string) => void }) {
   const [chosen, setChosen] = useState<string | undefined>(of);
   const [days, setDays] = useState('30');
   const [agent, setAgent] = useState('');
+  const [beside, setBeside] = useState(false);
   const first =
     typed === undefined
       ? (versions?.versions.find(({ state }) => state === 'proposed')?.set ?? versions?.active)
       : DRAFT;
   const subject = chosen === undefined || (chosen === DRAFT && typed === undefined) ? first : chosen;
+  const given: Subject | undefined =
+    subject === undefined
+      ? undefined
+      : subject === DRAFT
+        ? { of: 'files', files: typed?.files ?? [] }
+        : { of: 'set', set: subject };
   const begin = useAction(async () => {
-    if (subject === undefined) return;
+    if (given === undefined) return;
     const begun = await ask('policy.simulate', {
       body: {
-        subject: subject === DRAFT ? { of: 'files', files: typed?.files ?? [] } : { of: 'set', set: subject },
+        subject: given,
         since: Date.now() - Number(days) * DAY_MS,
         ...(agent === '' ? {} : { agent }),
       },
@@ -133,6 +142,18 @@ function Begin({ onBegun }: { onBegun: (id: string) => void }) {
         </Button>
       </div>
       <Refused error={begin.error} />
+      <p className="text-soft">
+        Or ask it of everything from now on, and enforce nothing of it:{' '}
+        <button
+          type="button"
+          className="text-accent underline underline-offset-2 disabled:opacity-50"
+          disabled={given === undefined}
+          onClick={() => setBeside(true)}
+        >
+          run it beside what decides…
+        </button>
+      </p>
+      {beside && given !== undefined && <ShadowDialog subject={given} onClose={() => setBeside(false)} />}
       <Command
         line={`sallyport policy simulate ${subject === undefined || subject === DRAFT ? 'policies' : subject.slice(0, 12)} --since ${days}d${agent === '' ? '' : ` --agent ${shellWord(agent)}`}`}
       />

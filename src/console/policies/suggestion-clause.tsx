@@ -61,8 +61,7 @@ function Says({ clause: { says, action, resource, conditions }, what }: { clause
       </span>
       {what !== undefined && <span className="ml-2 text-permit">{what}</span>}
       <span className="block text-soft">
-        {says !== '' && <Text value={says} />}
-        {says === '' && conditions.length === 0 && 'Whatever it says in the call.'}
+        {conditions.length === 0 && (says === '' ? 'Whatever it says in the call.' : <Text value={says} />)}
       </span>
     </span>
   );

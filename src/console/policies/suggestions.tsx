@@ -136,7 +136,7 @@ function SuggestionList({
             <span className="justify-self-start">
               <Badge>{one.job}</Badge>
             </span>
-            <span className="text-faint @max-3xl:hidden">
+            <span className="text-faint @max-3xl:col-span-2 @max-3xl:row-start-2">
               {plural(one.calls, 'call')} in {plural(one.runs, 'run')}
             </span>
             <span className="text-faint @max-3xl:hidden">{plural(one.resources, 'resource')}</span>

@@ -88,5 +88,6 @@ function commandOf(step: Step, set: string, share_percent: number, reason: strin
   const short = set.slice(0, 12);
   if (step === 'activate') return `sallyport policy activate ${short} ${why}`;
   if (step === 'rollback') return `sallyport policy rollback ${why}`;
-  return `sallyport policy canary ${short} --share ${share_percent} ${why}`;
+  if (step === 'drop') return `sallyport policy canary --drop ${why}`;
+  return `sallyport policy canary ${short} --share ${share_percent}% ${why}`;
 }

@@ -10,7 +10,20 @@ import type { StopTarget } from './stop-dialog.tsx';
 type Entry = { id: string; kind: string; name: string; act: () => void };
 type Props = { onClose: () => void; onStop: (target?: StopTarget) => void };
 
-type PageAddress = '/live' | '/agents' | '/runs' | '/tools' | '/people' | '/policies' | '/status' | '/vault';
+type PageAddress =
+  | '/live'
+  | '/agents'
+  | '/runs'
+  | '/tools'
+  | '/people'
+  | '/vault'
+  | '/status'
+  | '/policies'
+  | '/policies/editor'
+  | '/policies/suggestions'
+  | '/policies/simulate'
+  | '/policies/versions'
+  | '/policies/grants';
 
 const SHOWN_MAX = 50;
 
@@ -110,6 +123,11 @@ function useEntries(wanted: string, onStop: Props['onStop']): Entry[] {
       page('/people', 'Identities: people'),
       page('/vault', 'Identities: vault'),
       page('/policies', 'Policies: in force'),
+      page('/policies/editor', 'Policies: editor'),
+      page('/policies/suggestions', 'Policies: suggestions from use'),
+      page('/policies/simulate', 'Policies: simulate, and run beside'),
+      page('/policies/versions', 'Policies: versions'),
+      page('/policies/grants', 'Policies: temporary grants'),
       page('/status', 'Status'),
       live('denied', 'Live: only what was denied', { decision: 'deny' }),
       live('failed', 'Live: only what failed', { state: 'failed' }),

@@ -1,15 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
 import { Outlet } from '@tanstack/react-router';
-import { useCallback, useEffect, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
 import { isStatus } from '../data/client.ts';
 import { meQuery } from '../data/queries.ts';
 import { SignIn } from '../pages/sign-in.tsx';
 import { Failed, Skeleton } from '../parts/states.tsx';
 import { AnswerStrip, Bar, Tabs } from './bar.tsx';
-import { Palette } from './palette.tsx';
 import { PresenceProvider } from './presence.tsx';
 import { StopContext } from './stop-context.ts';
 import { StopDialog, type StopTarget } from './stop-dialog.tsx';
+
+const Palette = lazy(async () => ({ default: (await import('./palette.tsx')).Palette }));
 
 /** Nothing is asked of the gateway before it is known who asks; the address stays, so a link survives the sign-in. */
 export function Shell() {
@@ -50,7 +51,11 @@ function SignedInShell() {
           </main>
           <Tabs />
         </div>
-        {palette && <Palette onClose={() => setPalette(false)} onStop={openStop} />}
+        {palette && (
+          <Suspense>
+            <Palette onClose={() => setPalette(false)} onStop={openStop} />
+          </Suspense>
+        )}
         {stop !== undefined && <StopDialog initial={stop.target} onClose={() => setStop(undefined)} />}
       </StopContext.Provider>
     </PresenceProvider>
