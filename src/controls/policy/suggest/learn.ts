@@ -278,7 +278,7 @@ function absentOffer(table: Table, ownCalls: number): Omit<RuleOffer, 'column' |
   const never = table.columns.filter(({ cells, optional }) => optional && cells.every((cell) => cell === undefined));
   if (never.length === 0) return undefined;
   const worth = Math.max(...never.map(({ path }) => WORTH[roleOf(path)]));
-  const risk = (DOUBT * 3) / (calls + 1);
+  const risk = DOUBT / (calls + 1);
   const scope = ownCalls === calls ? 'own' : 'job';
   const paths = never.map(({ path }) => path);
   return { worth, risk, make: () => ({ rule: { kind: 'absent', paths }, risk, tried: calls, broken: 0, scope }) };
