@@ -31,6 +31,8 @@ export type BundleSummary = {
 
 export type BundleTask = { index: number; size: number; needsLeaves: boolean };
 
+/** Every version that was ever written: a log outlives the gateway that began it. */
+const VERSIONS: ReadonlySet<unknown> = new Set([1, 2]);
 const KINDS: ReadonlySet<unknown> = new Set(['intent', 'outcome', 'refusal', 'hold', 'control', 'flood', 'gap']);
 
 /** Reads and checks one bundle of the log in `folder`: hashes against the tile, then the receipts among themselves. */
@@ -188,7 +190,7 @@ function parsed(text: string): Placement | undefined {
   const { version, id, kind, replica, epoch, n, prev, intent } = receipt;
   const isPlaced = typeof replica === 'string' && isCount(epoch) && isCount(n);
   const isChained = prev === null || (typeof prev === 'string' && prev.length === 64);
-  if (version !== 1 || typeof id !== 'string' || !KINDS.has(kind) || !isPlaced || !isChained) return undefined;
+  if (!VERSIONS.has(version) || typeof id !== 'string' || !KINDS.has(kind) || !isPlaced || !isChained) return undefined;
   if (kind === 'outcome' && typeof intent !== 'string') return undefined;
   return receipt as Placement;
 }
