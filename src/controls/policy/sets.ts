@@ -26,7 +26,7 @@ import type {
   Proposed,
   TestRun,
 } from './types.ts';
-import { validatePolicies } from './validate.ts';
+import { validateInTurns, validatePolicies } from './validate.ts';
 
 const RETRY_MS = 5_000;
 const NEVER: ActiveSet = {
@@ -254,7 +254,7 @@ export class Sets implements PolicySets {
     const found = [...problems, ...cases.problems];
     const tested = isActive && found.length === 0 && (await this.#isTested(set));
     const text = readPolicies(files, this.#parts.fulfillable);
-    if (!tested) found.push(...this.#problemsOf(set, text, found));
+    if (!tested) found.push(...(await this.#problemsOf(set, text, found)));
     // What is active is reported by `#activeProblems`, against the catalogs of that moment.
     this.#folderProblems = isActive ? found.filter(({ file }) => file.endsWith('.test.yaml')) : found;
     if (isActive) return this.#withdraw();
@@ -275,12 +275,15 @@ export class Sets implements PolicySets {
   }
 
   /** @param found before the texts were looked at: a file that cannot be read makes a set that nobody wrote. */
-  #problemsOf(set: StoredFolder, text: PolicyText, found: readonly PolicyProblem[]): PolicyProblem[] {
+  async #problemsOf(set: StoredFolder, text: PolicyText, found: readonly PolicyProblem[]): Promise<PolicyProblem[]> {
     const problems = [...text.problems];
     const isWrong = () => [...found, ...problems].some(isError);
     // An empty folder is a disk that is not mounted more often than a wish; stopping everything has its own verb.
     if (!isWrong() && text.policies.length === 0) problems.push(NO_POLICIES);
-    if (!isWrong()) problems.push(...validatePolicies(text, this.#engine.registered));
+    if (!isWrong()) {
+      const { registered } = this.#engine;
+      problems.push(...(await validateInTurns(text, registered, () => proposals.turn(this.#parts))));
+    }
     if (!isWrong()) problems.push(...failuresOf(set));
     return problems;
   }

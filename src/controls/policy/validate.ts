@@ -15,17 +15,33 @@ import type { PolicyProblem } from './types.ts';
  * catalogs (a server is down, a check without a gateway) that part cannot be checked, and the answer says so.
  */
 export function validatePolicies(text: PolicyText, registered: Registered): PolicyProblem[] {
+  return [...validateGroups(text, registered)].flat();
+}
+
+/** The same, letting others work between groups: a check of many new heads does not hold up what is being decided. */
+export async function validateInTurns(
+  text: PolicyText,
+  registered: Registered,
+  turn: () => Promise<void>,
+): Promise<PolicyProblem[]> {
   const problems: PolicyProblem[] = [];
-  if (registered.servers.size === 0) problems.push(...nothingRegistered(text));
+  for (const found of validateGroups(text, registered)) {
+    problems.push(...found);
+    await turn();
+  }
+  return problems;
+}
+
+function* validateGroups(text: PolicyText, registered: Registered): Generator<readonly PolicyProblem[]> {
+  if (registered.servers.size === 0) yield nothingRegistered(text);
   const sound = SOUND.get(registered) ?? new WeakSet();
   SOUND.set(registered, sound);
   const unchecked = text.policies.filter(({ json }) => !sound.has(json));
   for (const group of groupByReach(unchecked, registered).values()) {
     const found = validateGroup(group, text);
     if (found.length === 0) for (const { json } of group.policies) sound.add(json);
-    problems.push(...found);
+    yield found;
   }
-  return problems;
 }
 
 /** Policies in which nothing was found, against what is registered: another set with them need not ask again. */

@@ -7,7 +7,7 @@ import type { Registered } from '../catalog.ts';
 import { splitPolicies } from '../cedar/lexer.ts';
 import { digestOf, type PolicyText, readPolicies } from '../source.ts';
 import type { PolicyFile, PolicyProblem } from '../types.ts';
-import { validatePolicies } from '../validate.ts';
+import { validateInTurns } from '../validate.ts';
 
 /** A set that nobody has stored: all of its files, or edits of one that is; `text: null` removes a file. */
 export type Candidate = {
@@ -53,14 +53,15 @@ function invalid(sentence: string): Refusal {
 export type Checked = { digest: string; folder: Folder; text: PolicyText; problems: readonly PolicyProblem[] };
 
 /** All that a load would complain of. */
-export function check(
+export async function check(
   folder: Folder,
   fulfillable: Readonly<Record<string, readonly string[]>>,
   registered: Registered,
-): Checked {
+  turn: () => Promise<void>,
+): Promise<Checked> {
   const text = readPolicies(folder.policies, fulfillable);
   const bad = text.problems.some(isError);
-  const problems = bad ? text.problems : [...text.problems, ...validatePolicies(text, registered)];
+  const problems = bad ? text.problems : [...text.problems, ...(await validateInTurns(text, registered, turn))];
   return { digest: digestOf(folder.policies), folder, text, problems };
 }
 
