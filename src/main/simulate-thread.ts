@@ -34,6 +34,8 @@ export function simulateOnThread({ url, key }: Omit<Given, 'job'>): RunSimulatio
     const execArgv = ['--report-exclude-env'];
     const workerData = { simulation: { url, key, job } };
     const worker = new Worker(new URL(import.meta.url), { workerData, execArgv, resourceLimits: MEMORY });
+    // A gateway that stops does not wait for what nobody will read.
+    worker.unref();
     const done = new Promise<SimulationResult>((resolve, reject) => {
       worker.on('message', (told: Told) => {
         if (told.kind === 'progress') progress(told.progress);
