@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '../../src/api/client/index.ts';
 import { socketTransport } from '../../src/api/client/socket.ts';
-import type { Exchange, Story } from '../../src/api/contract/index.ts';
+import type { Story } from '../../src/api/contract/index.ts';
+import { verifyLog } from '../../src/controls/audit/verify.ts';
 import { Delegate } from '../support/delegations.ts';
 import { ModernAgent } from '../support/mcp-agent.ts';
 import { type Operator, openOperator } from '../support/person.ts';
@@ -157,6 +159,16 @@ suite('while the gateway observes', () => {
       body: JSON.stringify({ minutes: 5, reason: 'r' }),
     });
     assert.ok(token.status === 401 || token.status === 403, String(token.status));
+  });
+
+  test('the log of it verifies', async () => {
+    const folder = join(world.folder, '.sallyport', 'log');
+    for (let tries = 0; ; tries += 1) {
+      const { verdict, problems } = await verifyLog(folder, {});
+      assert.deepEqual(problems, []);
+      if (verdict === 'self-asserted' || verdict === 'verified') break;
+      assert.ok(tries < 20, verdict);
+    }
   });
 
   test('enforcing takes nobody’s presence, and counts from the next call on', async () => {
