@@ -4,7 +4,7 @@ import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { placementAt } from '../../src/controls/audit/receipt-shape.ts';
 import { type Place, receiptText, type Unplaced } from '../../src/controls/audit/receipt-text.ts';
-import type { Receipt } from '../../src/core/receipt.ts';
+import { RECEIPT_VERSION, type Receipt } from '../../src/core/receipt.ts';
 
 const HEX = 'ab'.repeat(32);
 const place: Place = { replica: 'rep_a', epoch: 3, n: 17, prev: HEX };
@@ -23,7 +23,7 @@ const checks = fc.array(
   { maxLength: 3 },
 );
 const head = {
-  version: fc.constant(1 as const),
+  version: fc.constantFrom(1 as const, RECEIPT_VERSION),
   id: fc.constant('rcp_0123456789abcdefghijklmnop'),
   time: count,
   build: name,

@@ -83,6 +83,27 @@ test('an exchange has one outcome', async () => {
   assert.ok(isRefusal(await ledger.outcome(outcome(receipt))));
 });
 
+test('an outcome that nobody waits for is committed with what comes next, and without it by itself', async () => {
+  const { ledger } = await opened();
+  const [first, second] = [await committed(ledger), await committed(ledger)];
+  const alone = await ledger.outcome(outcome(first), { unhurried: true });
+  assert.ok(!isRefusal(alone));
+  const follows = ledger.outcome(outcome(second), { unhurried: true });
+  const third = await committed(ledger);
+  assert.ok(!isRefusal(await follows));
+  const kinds = (await all(ledger)).map(({ kind, id }) => `${kind} ${id === third ? 'third' : ''}`.trim());
+  assert.deepEqual(kinds, ['intent', 'intent', 'outcome', 'outcome', 'intent third']);
+});
+
+test('closing writes what nobody waited for', async () => {
+  const { ledger, folder } = await opened();
+  const receipt = await committed(ledger);
+  const unwaited = ledger.outcome(outcome(receipt), { unhurried: true });
+  await ledger.close();
+  assert.ok(!isRefusal(await unwaited), 'it is no unknown');
+  assert.equal((await verifyLog(folder)).size, 2);
+});
+
 test('transactions of this thread and commits of the other stay gapless and chained', async () => {
   const { db, ledger, folder } = await opened();
   const changes = Array.from({ length: 40 }, async (_, at) => {
