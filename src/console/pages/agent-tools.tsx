@@ -4,21 +4,25 @@ import { useState } from 'react';
 import { type Agent, type AgentTools, partWord } from '../../api/contract/index.ts';
 import { plural } from '../data/format.ts';
 import { agentToolsQuery } from '../data/identity-queries.ts';
+import { Button } from '../parts/button.tsx';
 import { Section } from '../parts/facts.tsx';
 import { Select } from '../parts/field.tsx';
 import { PinMark } from '../parts/marks.tsx';
 import { Refused } from '../parts/states.tsx';
 import { Text } from '../parts/text.tsx';
+import { MayIt } from './agent-can.tsx';
 
 type Tool = AgentTools['tools'][number];
 
 /** What a list of tools that it asked for would show. */
 export function MaySee({ agent }: { agent: Agent }) {
   const [job, setJob] = useState(agent.jobs[0] ?? '');
+  const [asking, setAsking] = useState(false);
   const seen = useQuery(agentToolsQuery(agent.id, job));
   const byServer = Map.groupBy(seen.data?.tools ?? [], ({ server }) => server);
   return (
-    <Section title="What it may do">
+    <Section title="What it may do" aside={<Button onClick={() => setAsking(true)}>May it…</Button>}>
+      {asking && <MayIt agent={agent} onClose={() => setAsking(false)} />}
       {agent.jobs.length > 1 && (
         <div className="mb-3 max-w-60">
           <Select label="In the job" value={job} onChange={(event) => setJob(event.target.value)}>

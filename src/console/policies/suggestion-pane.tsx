@@ -51,7 +51,7 @@ function Sentence({ suggestion: { calls, runs, first_seen, last_seen, clauses } 
 }
 
 function Review({ suggestion }: { suggestion: Suggestion }) {
-  const { clauses, unused } = suggestion;
+  const { clauses, unused, lists } = suggestion;
   const fresh = clauses.filter(({ active }) => !active);
   const [taken, setTaken] = useState<ReadonlySet<string>>(() => new Set(fresh.map(({ id }) => id)));
   const [gone, setGone] = useState<ReadonlySet<string>>(() => new Set());
@@ -70,6 +70,20 @@ function Review({ suggestion }: { suggestion: Suggestion }) {
           {clauses.length === 0 && <li className="text-soft">Nothing: it did nothing that needs a permit.</li>}
         </ul>
       </Section>
+      {lists.length > 0 && (
+        <Section title="What cannot be learnt closely">
+          <ul className="flex flex-col gap-1 text-soft">
+            {lists.map(({ tool, argument }) => (
+              <li key={`${tool} ${argument}`}>
+                <Text value={argument} className="font-mono text-small" /> of{' '}
+                <Text value={tool} className="font-mono text-small" /> is a list: declared{' '}
+                <span className="font-mono text-small">each</span> for this tool in sallyport.yaml, every member is
+                decided by itself.
+              </li>
+            ))}
+          </ul>
+        </Section>
+      )}
       {unused.length > 0 && (
         <Section title={`What it has and did not use (${unused.length})`}>
           <ul className="divide-y divide-line rounded-large border border-line bg-surface">
