@@ -48,7 +48,7 @@ export function GrantsPage() {
       </div>
       <Shown grants={shown} data={grants.data} fetched={grants.dataUpdatedAt} ended={ended === 'yes'} />
       <footer className="shrink-0 border-line border-t bg-surface px-4 py-1.5 max-sm:hidden">
-        <Command line={`sallyport grant list${ended === 'yes' ? ' --ended' : ''}`} />
+        <Command line={ended === 'yes' ? 'sallyport grant list --ended' : 'sallyport grant list'} />
       </footer>
       {giving && <GiveGrant onClose={() => setGiving(false)} />}
     </div>
