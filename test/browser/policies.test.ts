@@ -26,6 +26,8 @@ permit (principal == Agent::"triage", action == Action::"tool.call", resource ==
 when { context.args.line like "ok*" };
 `;
 
+const COUNTS_MAX = 20;
+
 /** Policies as a person meets them in the console: read, typed, tried, proposed, taken back, lent for a while. */
 describe('policies in a browser', { skip: withoutBrowser, timeout: 180_000 }, () => {
   let world: World;
@@ -185,6 +187,28 @@ describe('policies in a browser', { skip: withoutBrowser, timeout: 180_000 }, ()
     await dialog().getByRole('button', { name: 'End it now' }).click();
     await page.getByText('Nothing stands open').waitFor();
     assert.equal(await called('read_text', { path: 'secret/keys' }), false);
+  });
+
+  test('runs a set beside what decides, and tells what it would have decided', async () => {
+    await page.goto(`${world.running.console_url}/policies/simulate`);
+    const second = page.getByRole('option', { name: /^v2/ });
+    await page.getByLabel('Which set').selectOption((await second.getAttribute('value')) ?? '');
+    await page.getByRole('button', { name: 'run it beside what decides…' }).click();
+    await dialog().getByLabel('Why').fill('Before triage writes');
+    await dialog().getByRole('button', { name: 'Run it beside' }).click();
+    await page.getByText('running', { exact: true }).waitFor();
+    assert.equal(await called('append', { line: 'ok beside' }), false);
+    // The receipt may follow the answer by a moment.
+    const told = page.getByText('It would have decided 1 of 1 exchange otherwise.');
+    for (let tries = 0; tries < COUNTS_MAX && !(await told.isVisible()); tries += 1) {
+      await page.getByRole('button', { name: 'Count again' }).click();
+      await page.waitForLoadState('networkidle');
+    }
+    await told.waitFor();
+    await page.getByText('Would be permitted (1)').waitFor();
+    assert.deepEqual(await violationsOf(page, 'what runs beside'), []);
+    await page.getByRole('link', { name: 'In force' }).click();
+    await page.getByText('is asked of every request and enforced').waitFor();
   });
 
   test('can be read by everyone', async () => {
