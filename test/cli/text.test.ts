@@ -96,11 +96,15 @@ test('a line of tail fits the terminal, however long the names are', () => {
     code: 'policy_denied',
     duration_us: 12_345,
     more: 2,
+    mode: 'enforcing',
+    state: 'failed',
   } as Exchange;
   for (const columns of [80, 100, 120, 160]) {
     const terminal = { ...SILENT, columns };
-    for (const line of exchangeLine(exchange, terminal).split('\n'))
-      assert.ok(line.length <= columns, `${columns}: ${line}`);
+    for (const shown of [exchange, { ...exchange, mode: 'observing' } as Exchange]) {
+      for (const line of exchangeLine(shown, terminal).split('\n'))
+        assert.ok(line.length <= columns, `${columns}: ${line}`);
+    }
   }
   assert.equal(exchangeLine(exchange, { ...SILENT, columns: undefined }).split('\n').length, 1);
 });

@@ -120,7 +120,12 @@ export function exchangeLine(exchange: Exchange, terminal: Terminal): string {
   const who = foreign(`${exchange.agent}/${exchange.job}`, 40);
   const action = foreign(exchange.action, 30);
   const end = endOf(exchange);
-  const taken = 20 + who.length + action.length + (columns < WIDE_COLUMNS ? 0 : end.length + RECEIPT_COLUMNS);
+  const taken =
+    14 +
+    Math.max(6, word.length) +
+    who.length +
+    action.length +
+    (columns < WIDE_COLUMNS ? 0 : end.length + RECEIPT_COLUMNS);
   const what = foreign(exchange.resource ?? exchange.operation, Math.min(200, Math.max(16, columns - taken)));
   const head = `${clockTime(exchange.time)} ${paint(terminal, colour, `${mark} ${word.padEnd(6)}`)}`;
   const tail = `${end}${paint(terminal, 'dim', exchange.receipt)}`;
