@@ -3,7 +3,7 @@ import type { Engine } from './engine.ts';
 import { loadPolicies, watchFolder } from './folder.ts';
 import { activate, storeFolder, wasRolledBack } from './life/activation.ts';
 import { setCanary } from './life/canary.ts';
-import { type Candidate, countsOf, digestOfTests, type Folder, failuresOf, isError } from './life/candidate.ts';
+import { type Candidate, countsOf, digestOfTests, failuresOf, isError } from './life/candidate.ts';
 import { TOPIC, transact } from './life/change.ts';
 import { OpenGrants } from './life/grants.ts';
 import * as proposals from './life/proposals.ts';
@@ -282,7 +282,7 @@ export class Sets implements PolicySets {
     if (!isWrong() && text.policies.length === 0) problems.push(NO_POLICIES);
     if (!isWrong()) {
       const { registered } = this.#engine;
-      problems.push(...(await validateInTurns(text, registered, () => proposals.turn(this.#parts))));
+      problems.push(...(await validateInTurns(text, registered, proposals.turn)));
     }
     if (!isWrong()) problems.push(...failuresOf(set));
     return problems;

@@ -49,7 +49,7 @@ export async function propose(
   if (moved !== undefined) return moved;
   const folder = candidateOf(candidate, base);
   if (isRefusal(folder)) return folder;
-  const checked = await check(folder, parts.fulfillable, engine.registered, () => turn(parts));
+  const checked = await check(folder, parts.fulfillable, engine.registered, turn);
   const wrong = wrongWith(checked);
   if (wrong !== undefined) return wrong;
   const set = { digest: checked.digest, ...folder };
@@ -138,7 +138,7 @@ export async function test(
   const given = candidate.files !== undefined || candidate.edits !== undefined;
   const folder = given ? candidateOf(candidate, base) : base;
   if (isRefusal(folder)) return folder;
-  const { problems } = await check(folder, parts.fulfillable, engine.registered, () => turn(parts));
+  const { problems } = await check(folder, parts.fulfillable, engine.registered, turn);
   // Cases that somebody types are about what is registered here; those of a set bring what they are about.
   const run =
     cases === undefined ? runCases(folder) : runCases({ policies: folder.policies, tests: cases }, engine.catalogs);
@@ -146,10 +146,10 @@ export async function test(
   return { ...run, problems: [...wrong, ...run.problems], passed: run.passed && wrong.length === 0 };
 }
 
-/** Lets whatever waits be decided first. */
-export function turn({ clock }: Pick<PolicyParts, 'clock'>): Promise<void> {
+/** Lets whatever waits be decided first. No time passes by it: it is the event loop's turn, not the clock's. */
+export function turn(): Promise<void> {
   return new Promise((resolve) => {
-    clock.after(0, () => resolve());
+    setImmediate(resolve);
   });
 }
 

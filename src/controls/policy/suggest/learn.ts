@@ -1,6 +1,6 @@
 import type { EntityRef } from '../../../core/principal.ts';
 import type { ArgumentRecord } from '../argument-types.ts';
-import { type Candidate, candidatesFor } from './candidates.ts';
+import { candidatesFor } from './candidates.ts';
 import { choose, type Offer, RISK_BUDGET, RISK_MAX } from './choose.ts';
 import { type Column, columnsOf, type Table } from './columns.ts';
 import { roleOf, WORTH } from './roles.ts';
