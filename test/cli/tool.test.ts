@@ -145,9 +145,10 @@ describe('sallyport tool', { timeout: 120_000 }, () => {
   });
 
   test('reject leaves it stopped; approving the server then takes the rest and not what was rejected', async () => {
-    const rejected = await tool('reject', 'changing/c', '--reason', 'deletes', ...present());
+    const here = present();
+    const rejected = await tool('reject', 'changing/c', '--reason', 'deletes', ...here);
     assert.deepEqual([rejected.code, rejected.out], [0, 'Rejected: changing/c.\n'], rejected.err);
-    const replayed = await tool('approve', 'changing', ...present());
+    const replayed = await tool('approve', 'changing', ...here);
     assert.equal(replayed.code, 1, 'a code counts once');
     const approved = await tool('approve', 'changing', '--json', ...present(Date.now() + STEP_MS));
     assert.equal(approved.code, 0, approved.err + approved.out);
