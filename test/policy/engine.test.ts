@@ -232,6 +232,9 @@ test('a disagreement with cedar-wasm switches to it at once, for good, and is to
   const { engine, disagreements, pass } = engineOf(PATH_RULE, [FILES], wrongAbout('reports'));
   const forbidden = call('files/read', { path: 'secret/a' });
   assert.equal(engine.decide(forbidden).effect, 'permit');
+  pass(1_000);
+  assert.equal(engine.evaluator, 'compiled');
+  assert.equal(engine.decide(forbidden).effect, 'permit');
   pass(1);
   assert.equal(engine.evaluator, 'cedar-wasm');
   assert.equal(engine.decide(forbidden).effect, 'deny');
@@ -253,6 +256,8 @@ test('decisions by cedar-wasm alone follow the same rules of combination', () =>
     forbid('seen', 'context.args.path == "seen"', '@shadow'),
   ].join('');
   const { engine, pass } = engineOf(rules, [FILES], wrongAbout('seen'));
+  engine.decide(call('files/read', { path: 'x' }));
+  pass(1_000);
   engine.decide(call('files/read', { path: 'x' }));
   pass(1);
   assert.equal(engine.evaluator, 'cedar-wasm');
@@ -280,13 +285,13 @@ test('a sample of decisions is compared for as long as the engine lives, and not
   const { engine, disagreements, pass } = engineOf(PATH_RULE, [FILES], counting);
   for (let at = 0; at < 100; at += 1) engine.decide(call('files/read', { path: 'reports/a' }));
   pass(1);
-  assert.equal(asked, 1);
+  assert.equal(asked, 0, 'a set that may be replaced at once is not made ready');
   for (let second = 0; second < 5; second += 1) {
     pass(1_000);
     engine.decide(call('files/read', { path: 'secret/a' }));
     pass(1);
   }
-  assert.equal(asked, 6);
+  assert.equal(asked, 5);
   assert.deepEqual(disagreements, []);
 });
 
@@ -320,6 +325,8 @@ test('a comparison that cannot be made is told, and changes nothing', () => {
     },
   });
   const { engine, disagreements, reports, pass } = engineOf(PATH_RULE, [FILES], failing);
+  engine.decide(call('files/read', { path: 'reports/a' }));
+  pass(1_000);
   engine.decide(call('files/read', { path: 'reports/a' }));
   pass(1);
   assert.equal(engine.evaluator, 'compiled');

@@ -16,6 +16,8 @@ export interface Sampler {
 }
 
 const SAMPLE_MS_MIN = 500;
+/** A set is made ready for cedar-wasm once, in milliseconds in which nothing else is decided: not for one that is replaced at once. */
+const SETTLED_MS = 1_000;
 
 export type SamplerOptions = {
   clock: Clock;
@@ -26,6 +28,12 @@ export type SamplerOptions = {
 export function createSampler({ clock, onDisagreement, report }: SamplerOptions): Sampler {
   let disagreed = false;
   let next_at = Number.NEGATIVE_INFINITY;
+  const met = new WeakMap<PolicySet, number>();
+  const isSettled = (set: PolicySet, now: number): boolean => {
+    const since = met.get(set);
+    if (since === undefined) met.set(set, now);
+    return since !== undefined && now - since >= SETTLED_MS;
+  };
   const compare = (set: PolicySet, environment: Environment, outcomes: readonly LoadedOutcome[]): void => {
     // A set that has been replaced meanwhile is nobody's any more.
     if (disagreed || set.released) return;
@@ -53,7 +61,7 @@ export function createSampler({ clock, onDisagreement, report }: SamplerOptions)
     },
     consider: (set, environment, outcomes) => {
       const now = clock.monotonic();
-      if (now < next_at) return;
+      if (now < next_at || !isSettled(set, now)) return;
       next_at = now + SAMPLE_MS_MIN;
       clock.after(0, () => compare(set, environment, outcomes));
     },
